@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""Makes what the tests and benches need but the repository does not hold, once, under `target/`.
+
+    python3 tests/models/prepare.py            packages, large models, evaluation rows
+    python3 tests/models/prepare.py --bench    also the packages of the Python server that the bench compares with
+
+Needs python3 with pip and, the first time, a package index. Prints one JSON object on stdout:
+`{"python_path", "onnxruntime", "models", "versions"}`: what to put into PYTHONPATH, the shared library for
+ORT_DYLIB_PATH, the folder with `squeezenet.onnx` and `<data set>.f32`, and the packages' versions. Everything else
+goes to stderr. A second run finds it all there and takes a few milliseconds; runs at the same time wait for each
+other; a changed requirement or script makes a new folder, so nothing stale is ever used.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or HERE.parent.parent / "target").resolve()
+
+
+def fingerprint(*files):
+    digest = hashlib.sha256(sys.version.encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def made(folder, make):
+    """`folder`, filled by `make` unless an earlier run finished doing so."""
+    if not folder.exists():
+        unfinished = folder.with_name(folder.name + ".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        make(unfinished)
+        unfinished.rename(folder)
+    return folder
+
+
+def install(requirements):
+    def make(folder):
+        print(f"installing {requirements} (about a minute)", file=sys.stderr)
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        pip += ["--no-warn-script-location", "--root-user-action=ignore", "--target", folder, "-r", requirements]
+        if subprocess.run(pip, stdout=sys.stderr).returncode:
+            sys.exit(f"pip could not install {requirements}; on Debian: apt-get install python3-pip")
+
+    return make
+
+
+def pins(requirements):
+    lines = [line for line in requirements.read_text().splitlines() if "==" in line]
+    return dict(line.split("==") for line in lines)
+
+
+def main():
+    TARGET.mkdir(parents=True, exist_ok=True)
+    with open(TARGET / "prepare.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        requirements = HERE / "requirements.txt"
+        packages = made(TARGET / "python" / fingerprint(requirements), install(requirements))
+        paths, versions = [packages], pins(requirements)
+        if "--bench" in sys.argv:
+            server = HERE.parent / "bench" / "requirements.txt"
+            paths.append(made(TARGET / "python" / f"bench-{fingerprint(server)}", install(server)))
+            versions |= pins(server)
+
+        def train(folder):
+            print("making the large models and the evaluation rows", file=sys.stderr)
+            script = [sys.executable, HERE / "train.py", "--large", folder, "--rows", folder]
+            environment = os.environ | {"PYTHONPATH": str(packages), "PYTHONDONTWRITEBYTECODE": "1"}
+            subprocess.run(script, check=True, stdout=sys.stderr, env=environment)
+
+        scripts = [requirements, *sorted(HERE.glob("*.py"))]
+        models = made(TARGET / "models" / fingerprint(*scripts), train)
+    library = next((packages / "onnxruntime" / "capi").glob("libonnxruntime.so.*"))
+    answer = {
+        "python_path": os.pathsep.join(map(str, paths)),
+        "onnxruntime": str(library),
+        "models": str(models),
+        "versions": versions,
+    }
+    print(json.dumps(answer, indent=1))
+
+
+if __name__ == "__main__":
+    main()

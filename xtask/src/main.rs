@@ -1,2 +1,83 @@
-//! Placeholder.
-fn main() {}
+//! The developer's commands: `cargo xtask serve | test | lint | bench | soak`.
+//!
+//! Each command installs what it misses, says what it is doing and how long it took, and does
+//! nothing twice: a second run starts within seconds.
+//!
+//! # Invariants
+//! - Everything that runs is built with the `release` profile into `target/`, so dependencies are
+//!   compiled once; only clippy uses `dev`.
+//! - Installed tools live in `target/tools/<name>-<version>`; nothing is written outside the
+//!   checkout except Debian packages, and those only when root.
+//!
+//! # Deliberately absent
+//! - Rules of the product: this crate only starts programs.
+
+#![expect(clippy::print_stderr, reason = "progress of a developer's command goes to the terminal")]
+
+mod arrows;
+mod console;
+mod lint;
+mod python;
+mod steps;
+mod test;
+mod tools;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::steps::{cargo, run, step};
+
+/// The developer's commands.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build everything and start the product with its demo; ends with a sign-in link.
+    Serve {
+        /// Flags for `edge-scorer serve`, such as `-- --listen 127.0.0.1:9000`.
+        #[arg(last = true)]
+        flags: Vec<String>,
+    },
+    /// Run every test: units, stories, numeric comparisons, browser journeys.
+    Test {
+        /// Arguments for `cargo test`, such as `-- -p control`.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Check formatting, clippy on host and wasm32, dependencies and arrows.
+    Lint,
+    /// Measure speed beside ONNX Runtime and two servers; prints the README's table.
+    Bench {
+        /// Arguments for the bench, such as `-- --only http`.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Run what is too long for the gate: 300 kills, long fuzzing, large stores.
+    Soak,
+}
+
+fn main() -> Result<()> {
+    std::env::set_current_dir(steps::root())?;
+    match Arguments::parse().command {
+        Task::Serve { flags } => serve(&flags),
+        Task::Test { arguments } => test::test(&arguments),
+        Task::Lint => lint::lint(),
+        Task::Bench { arguments } => test::bench(&arguments),
+        Task::Soak => test::soak(),
+    }
+}
+
+fn serve(flags: &[String]) -> Result<()> {
+    console::build()?;
+    step("building the server (several minutes the first time)", || {
+        run(cargo(["build", "--release", "--package", "edge-scorer"]))
+    })?;
+    let mut server = std::process::Command::new("target/release/edge-scorer");
+    server.args(["serve", "--demo"]).args(flags);
+    steps::become_process(server)
+}

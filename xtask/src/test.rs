@@ -1,0 +1,55 @@
+//! Tests, benches and soak runs: all of them against the same release build.
+
+use anyhow::Result;
+
+use crate::{
+    console, python,
+    steps::{cargo, run, step},
+    tools,
+};
+
+/// Programs that the browser journeys need.
+const BROWSER: [(&str, &str); 3] = [("chromium", "chromium"), ("node", "nodejs"), ("npm", "npm")];
+/// What the HTTP comparison needs besides.
+const LOAD_GENERATOR: [(&str, &str); 1] = [("wrk", "wrk")];
+
+/// Runs every test, or what `arguments` select.
+pub(crate) fn test(arguments: &[String]) -> Result<()> {
+    tools::programs(&BROWSER)?;
+    build()?;
+    step("running the tests", || {
+        let mut test = cargo(["test", "--release", "--workspace"]);
+        test.args(arguments);
+        run(test)
+    })
+}
+
+/// Prints the table of measurements.
+pub(crate) fn bench(arguments: &[String]) -> Result<()> {
+    tools::programs(&LOAD_GENERATOR)?;
+    build()?;
+    let mut bench = cargo(["run", "--release", "--package", "tests", "--bin", "bench", "--"]);
+    bench.args(arguments);
+    run(bench)
+}
+
+/// Runs the long form of the tests that have one.
+pub(crate) fn soak() -> Result<()> {
+    tools::programs(&BROWSER)?;
+    build()?;
+    step("killing and restarting the server 300 times", || {
+        let mut test =
+            cargo(["test", "--release", "--package", "tests", "--test", "it", "--", "kill"]);
+        test.env("KILL_ROUNDS", "300");
+        run(test)
+    })
+}
+
+/// Everything that runs: console, server, tests.
+fn build() -> Result<()> {
+    console::build()?;
+    python::prepare()?;
+    step("building (many minutes the first time)", || {
+        run(cargo(["build", "--release", "--workspace"]))
+    })
+}

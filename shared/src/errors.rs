@@ -76,6 +76,42 @@ pub enum ErrorCode {
     Unknown,
 }
 
+impl ErrorCode {
+    /// The HTTP status that goes with the code where nothing more is known.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::InvalidRequest
+            | Self::NotReady
+            | Self::UnsupportedModel
+            | Self::UnsupportedOperator
+            | Self::DriverNotSupported
+            | Self::SourceUnreachable
+            | Self::SourceRefused
+            | Self::HashMismatch
+            | Self::NotConfigured
+            | Self::UnknownDialect
+            | Self::MissingApiVersionParameter
+            | Self::InvalidApiVersionParameter
+            | Self::InvalidRequestContent
+            | Self::HostNotAllowed => 400,
+            Self::AuthenticationFailed | Self::ExpiredAuthenticationToken => 401,
+            Self::AuthorizationFailed => 403,
+            Self::NotFound
+            | Self::ResourceNotFound
+            | Self::ResourceGroupNotFound
+            | Self::SubscriptionNotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::NameTaken | Self::InUse | Self::Cancelled => 409,
+            Self::LimitExceeded => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::TooManyRequests => 429,
+            Self::ScorerFailed | Self::Internal | Self::Unknown => 500,
+            Self::ServiceStopped | Self::ServiceBusy => 503,
+            Self::ScoreTimeout => 504,
+        }
+    }
+}
+
 /// The flat shape of the model management family.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

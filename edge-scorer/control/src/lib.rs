@@ -1,1 +1,59 @@
-//! Placeholder.
+//! The management domain: models, manifests, images, services, operations, identity, and the
+//! store and blobs they live in.
+//!
+//! A request comes in with a [`Principal`]; [`Control::enter`] turns the names in its path into an
+//! [`AccountAccess`]; the functions on [`Control`], one file per noun, do the rest and answer with
+//! the wire types of `shared`. Scoring does not come this way: it reads [`Control::routes`].
+//!
+//! # Invariants
+//! - What a function acknowledged is on the disk: `kill -9` loses none of it.
+//! - Every function on an account checks the caller's role itself.
+//! - Every address in an answer starts at the path (`/api/subscriptions/…`); `api` puts the
+//!   endpoint in front.
+//!
+//! # Deliberately absent
+//! - HTTP, and the JSON of the wire (`shared` has it).
+
+mod config;
+mod error;
+mod lists;
+
+mod accounts;
+mod admission;
+mod artifacts;
+mod content;
+mod control;
+mod demo;
+mod deployments;
+mod identity;
+mod images;
+mod manifests;
+mod models;
+mod operations;
+mod routes;
+mod services;
+mod uploads;
+
+pub mod admin;
+mod child;
+
+pub use accounts::{AccountAccess, AccountChange};
+pub use admission::{AdmissionError, Permit};
+pub use artifacts::StoreOutcome;
+pub use child::compile_child_main;
+pub use config::{ControlConfig, Limits};
+pub use content::Content;
+pub use control::{Control, FirstStart, Opened};
+pub use deployments::DeploymentFilter;
+pub use error::{ControlError, Kind, OpenError};
+pub use identity::{
+    Action, Audience, ClientCredentials, IssuedToken, NewSecret, OpenedSession, Principal, Scope,
+    ServicePrincipal, SessionProof, TokenError, TokenRequest, TokenVersion,
+};
+pub use images::ImageFilter;
+pub use lists::{ListQuery, Listed};
+pub use manifests::ManifestFilter;
+pub use models::ModelFilter;
+pub use operations::OperationFilter;
+pub use routes::{Routes, ServedService};
+pub use services::ServiceFilter;

@@ -9,8 +9,8 @@ use futures::stream::BoxStream;
 pub struct Content {
     /// Size in bytes.
     pub size: u64,
-    /// Hex SHA-256 of the whole; a strong entity tag.
-    pub sha256: String,
+    /// Changes with the bytes: a strong entity tag, without quotes.
+    pub etag: String,
     /// Media type.
     pub media_type: &'static str,
 }

@@ -24,9 +24,23 @@
     reason = "the contract of every kernel is the one in this header: valid, aligned, disjoint buffers of the stated lengths"
 )]
 
-mod copy;
+mod lanes;
+mod math;
 
+mod activation;
+mod conv;
+mod copy;
+mod dense;
+mod pool;
+
+#[cfg(test)]
+mod noise;
+
+pub use activation::*;
+pub use conv::*;
 pub use copy::copy_bytes;
+pub use dense::*;
+pub use pool::*;
 
 #[cfg(target_arch = "wasm32")]
 #[panic_handler]

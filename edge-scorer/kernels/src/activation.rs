@@ -1,0 +1,316 @@
+//! Activations: element by element, and softmax along an axis.
+//!
+//! Element-wise kernels may run in place (`y` = `x`). The functions that end in `_lanes` exist on
+//! wasm32 alone: a fused chain, which the compiler emits as code, calls them on a register.
+
+use crate::{
+    dense::store_first,
+    lanes::{Lanes, kernel, load_first},
+    math,
+};
+
+/// `y[i] = f(x[i])` for `n` numbers.
+#[inline(always)]
+unsafe fn each<L: Lanes>(x: *const f32, y: *mut f32, n: usize, f: impl Fn(L) -> L) {
+    let mut i = 0;
+    unsafe {
+        while i + 4 <= n {
+            f(L::load(x.add(i))).store(y.add(i));
+            i += 4;
+        }
+        if i < n {
+            store_first(f(load_first(x.add(i), n - i)), y.add(i), n - i);
+        }
+    }
+}
+
+macro_rules! elementwise {
+    ($(#[$doc:meta])* $module:ident, $portable:ident, $relaxed:ident, $lanes:ident, $lanes_relaxed:ident, $function:path) => {
+        mod $module {
+            use crate::lanes::Lanes;
+
+            #[inline(always)]
+            pub(super) unsafe fn run<L: Lanes>(x: *const f32, y: *mut f32, n: usize) {
+                unsafe { super::each::<L>(x, y, n, |value| $function(value)) }
+            }
+        }
+        use $module::run as $module;
+
+        kernel! {
+            $(#[$doc])*
+            $portable, $relaxed, $module(x: *const f32, y: *mut f32, n: usize)
+        }
+
+        $(#[$doc])*
+        #[cfg(target_arch = "wasm32")]
+        #[unsafe(no_mangle)]
+        #[target_feature(enable = "simd128")]
+        #[expect(improper_ctypes_definitions, reason = "generated code calls it, not C")]
+        pub extern "C" fn $lanes(x: core::arch::wasm32::v128) -> core::arch::wasm32::v128 {
+            $function(crate::lanes::Portable(x)).0
+        }
+
+        $(#[$doc])*
+        #[cfg(target_arch = "wasm32")]
+        #[unsafe(no_mangle)]
+        #[target_feature(enable = "simd128,relaxed-simd")]
+        #[expect(improper_ctypes_definitions, reason = "generated code calls it, not C")]
+        pub extern "C" fn $lanes_relaxed(x: core::arch::wasm32::v128) -> core::arch::wasm32::v128 {
+            $function(crate::lanes::Relaxed(x)).0
+        }
+    };
+}
+
+elementwise! {
+    /// `y[i] = e^x[i]` for `n` numbers.
+    exp_each, exp_f32, exp_f32_relaxed, exp_lanes, exp_lanes_relaxed, crate::math::exp
+}
+elementwise! {
+    /// `y[i] = ln x[i]` for `n` numbers.
+    log_each, log_f32, log_f32_relaxed, log_lanes, log_lanes_relaxed, crate::math::log
+}
+elementwise! {
+    /// `y[i] = 1 / (1 + e^-x[i])` for `n` numbers.
+    sigmoid_each, sigmoid_f32, sigmoid_f32_relaxed, sigmoid_lanes, sigmoid_lanes_relaxed,
+    crate::math::sigmoid
+}
+elementwise! {
+    /// `y[i] = tanh x[i]` for `n` numbers.
+    tanh_each, tanh_f32, tanh_f32_relaxed, tanh_lanes, tanh_lanes_relaxed, crate::math::tanh
+}
+elementwise! {
+    /// `y[i] = erf x[i]` for `n` numbers.
+    erf_each, erf_f32, erf_f32_relaxed, erf_lanes, erf_lanes_relaxed, crate::math::erf
+}
+
+kernel! {
+    /// Softmax along the middle axis of `x[outer, len, inner]`; `y` may be `x`.
+    softmax_f32, softmax_f32_relaxed,
+    softmax(x: *const f32, y: *mut f32, outer: usize, len: usize, inner: usize)
+}
+
+kernel! {
+    /// Logarithm of the softmax along the middle axis of `x[outer, len, inner]`; `y` may be `x`.
+    log_softmax_f32, log_softmax_f32_relaxed,
+    log_softmax(x: *const f32, y: *mut f32, outer: usize, len: usize, inner: usize)
+}
+
+#[inline(always)]
+unsafe fn softmax<L: Lanes>(x: *const f32, y: *mut f32, outer: usize, len: usize, inner: usize) {
+    unsafe { soft::<L, false>(x, y, outer, len, inner) }
+}
+
+#[inline(always)]
+unsafe fn log_softmax<L: Lanes>(
+    x: *const f32,
+    y: *mut f32,
+    outer: usize,
+    len: usize,
+    inner: usize,
+) {
+    unsafe { soft::<L, true>(x, y, outer, len, inner) }
+}
+
+#[inline(always)]
+unsafe fn soft<L: Lanes, const LOG: bool>(
+    x: *const f32,
+    y: *mut f32,
+    outer: usize,
+    len: usize,
+    inner: usize,
+) {
+    for block in 0..outer {
+        let at = block * len * inner;
+        unsafe {
+            if inner == 1 {
+                soft_row::<L, LOG>(x.add(at), y.add(at), len);
+            } else {
+                let mut lane = 0;
+                while lane < inner {
+                    let lanes = (inner - lane).min(4);
+                    let (x, y) = (x.add(at + lane), y.add(at + lane));
+                    soft_columns::<L, LOG>(x, y, len, inner, lanes);
+                    lane += 4;
+                }
+            }
+        }
+    }
+}
+
+/// One row whose numbers lie side by side.
+#[inline(always)]
+unsafe fn soft_row<L: Lanes, const LOG: bool>(x: *const f32, y: *mut f32, len: usize) {
+    unsafe {
+        let (whole, rest) = (len - len % 4, len % 4);
+        let lowest = L::splat(f32::NEG_INFINITY);
+        // The lanes past the end of the row must not count: -∞ never wins and its power is 0.
+        let last = if rest > 0 {
+            let values = load_first::<L>(x.add(whole), rest).to_array();
+            let kept = [0, 1, 2, 3]
+                .map(|lane: usize| if lane < rest { values[lane] } else { f32::NEG_INFINITY });
+            L::load(kept.as_ptr())
+        } else {
+            lowest
+        };
+        let mut peak = last;
+        let mut i = 0;
+        while i < whole {
+            peak = peak.max(L::load(x.add(i)));
+            i += 4;
+        }
+        let [a, b, c, d] = peak.to_array();
+        let peak = L::splat(a).max(L::splat(b)).max(L::splat(c).max(L::splat(d)));
+        let mut sum = L::splat(0.0);
+        i = 0;
+        while i < whole {
+            let power = math::exp(L::load(x.add(i)).sub(peak));
+            sum = sum.add(power);
+            if !LOG {
+                power.store(y.add(i));
+            }
+            i += 4;
+        }
+        if rest > 0 {
+            let power = math::exp(last.sub(peak));
+            // e^-104 is not quite nothing, so the lanes past the end are left out by hand.
+            let kept = power.to_array();
+            for value in &kept[..rest] {
+                let one = [*value, 0.0, 0.0, 0.0];
+                sum = sum.add(L::load(one.as_ptr()));
+            }
+            if !LOG {
+                store_first(power, y.add(whole), rest);
+            }
+        }
+        let [a, b, c, d] = sum.to_array();
+        let total = L::splat((a + b) + (c + d));
+        if LOG {
+            let shift = peak.add(math::log(total));
+            each::<L>(x, y, len, |value| value.sub(shift));
+        } else {
+            each::<L>(y, y, len, |value| value.div(total));
+        }
+    }
+}
+
+/// Up to four columns side by side, `stride` numbers from row to row.
+#[inline(always)]
+unsafe fn soft_columns<L: Lanes, const LOG: bool>(
+    x: *const f32,
+    y: *mut f32,
+    len: usize,
+    stride: usize,
+    lanes: usize,
+) {
+    unsafe {
+        let mut peak = L::splat(f32::NEG_INFINITY);
+        for row in 0..len {
+            peak = peak.max(load_first(x.add(row * stride), lanes));
+        }
+        let mut sum = L::splat(0.0);
+        for row in 0..len {
+            let value = load_first::<L>(x.add(row * stride), lanes);
+            let power = math::exp(value.sub(peak));
+            sum = sum.add(power);
+            if !LOG {
+                store_first(power, y.add(row * stride), lanes);
+            }
+        }
+        let shift = peak.add(math::log(sum));
+        for row in 0..len {
+            let result = if LOG {
+                load_first::<L>(x.add(row * stride), lanes).sub(shift)
+            } else {
+                load_first::<L>(y.add(row * stride), lanes).div(sum)
+            };
+            store_first(result, y.add(row * stride), lanes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Kernel = unsafe extern "C" fn(*const f32, *mut f32, usize);
+
+    /// Compares `kernel` with `exact`, computed in `f64`, over a range that no multiple of four fits.
+    fn agree(kernel: Kernel, exact: impl Fn(f64) -> f64, range: core::ops::Range<f32>, ulps: f64) {
+        let n = 40_003;
+        let step = (range.end - range.start) / n as f32;
+        let x: Vec<f32> = (0..n).map(|i| range.start + step * i as f32).collect();
+        let mut y = vec![0.0_f32; n];
+
+        unsafe { kernel(x.as_ptr(), y.as_mut_ptr(), n) };
+
+        for (x, y) in x.iter().zip(y) {
+            let expected = exact(f64::from(*x));
+            let unit = (expected.abs() * f64::from(f32::EPSILON)).max(1e-44);
+            let error = (f64::from(y) - expected).abs() / unit;
+            assert!(error <= ulps, "f({x}) = {y}, not {expected}: {error} units off");
+        }
+    }
+
+    fn value(kernel: Kernel, x: f32) -> f32 {
+        let mut y = 0.0;
+        unsafe { kernel(&raw const x, &raw mut y, 1) };
+        y
+    }
+
+    #[test]
+    fn elementary_functions_stay_within_a_few_units_in_the_last_place() {
+        agree(exp_f32, f64::exp, -87.0..88.5, 1.5);
+        agree(log_f32, f64::ln, 1e-3..50.0, 2.0);
+        agree(tanh_f32, f64::tanh, -9.5..9.5, 2.0);
+        agree(sigmoid_f32, |x| 1.0 / (1.0 + (-x).exp()), -80.0..30.0, 3.0);
+        agree(erf_f32, libm::erf, -5.0..5.0, 2.5);
+    }
+
+    #[test]
+    fn elementary_functions_answer_at_the_edges() {
+        assert_eq!(value(exp_f32, f32::INFINITY), f32::INFINITY);
+        assert_eq!(value(exp_f32, 89.0), f32::INFINITY);
+        assert_eq!(value(exp_f32, f32::NEG_INFINITY), 0.0);
+        assert!(value(exp_f32, -100.0) > 0.0, "subnormals are kept");
+        assert_eq!(value(exp_f32, 0.0), 1.0);
+        assert_eq!(value(log_f32, 0.0), f32::NEG_INFINITY);
+        assert_eq!(value(log_f32, f32::INFINITY), f32::INFINITY);
+        assert_eq!(value(log_f32, 1.0), 0.0);
+        assert!((value(log_f32, 1e-40) - -92.103_4).abs() < 1e-4);
+        assert!(value(log_f32, -1.0).is_nan());
+        for kernel in [exp_f32, log_f32, tanh_f32, sigmoid_f32, erf_f32] {
+            assert!(value(kernel, f32::NAN).is_nan());
+        }
+        assert_eq!(value(tanh_f32, 100.0), 1.0);
+        assert_eq!(value(tanh_f32, f32::NEG_INFINITY), -1.0);
+        assert_eq!(value(sigmoid_f32, -200.0), 0.0);
+        assert_eq!(value(sigmoid_f32, 200.0), 1.0);
+        assert_eq!(value(erf_f32, 10.0), 1.0);
+    }
+
+    #[test]
+    fn softmax_agrees_with_its_definition_along_any_axis() {
+        for (outer, len, inner) in [(3, 10, 1), (2, 3, 1), (1, 1, 1), (2, 5, 7), (1, 10, 4)] {
+            let n = outer * len * inner;
+            let x: Vec<f32> = (0..n).map(|i| ((i * 37 % 101) as f32 - 50.0) * 0.2).collect();
+            let (mut y, mut z) = (vec![0.0; n], vec![0.0; n]);
+
+            unsafe {
+                softmax_f32(x.as_ptr(), y.as_mut_ptr(), outer, len, inner);
+                log_softmax_f32(x.as_ptr(), z.as_mut_ptr(), outer, len, inner);
+            }
+
+            for block in 0..outer {
+                for column in 0..inner {
+                    let at = |row: usize| (block * len + row) * inner + column;
+                    let total: f64 = (0..len).map(|row| f64::from(x[at(row)]).exp()).sum();
+                    for row in 0..len {
+                        let expected = f64::from(x[at(row)]).exp() / total;
+                        assert!((f64::from(y[at(row)]) - expected).abs() < 1e-6);
+                        assert!((f64::from(z[at(row)]) - expected.ln()).abs() < 1e-5);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Matrix product of row-major rows with packed weights: `y = clamp(x·W + bias, low, high)`.
+//!
+//! Weights are packed by the compiler into panels of [`PANEL`] columns. A panel is `PANEL` biases
+//! followed by `k` rows of `PANEL` weights; the last panel is padded with zeros. One row runs as a
+//! matrix-vector product over four panels at a time; more rows run in tiles of six rows.
+//!
+//! # Invariants
+//! - Columns past `n` are computed and never stored.
+//! - `low = -inf, high = inf` leaves every value as it is; ReLU is `low = 0`.
+//!
+//! # Deliberately absent
+//! - Activations that are not a clamp: they run over the finished rows (`activation.rs`).
+#![expect(clippy::too_many_arguments, reason = "a plan step passes every size it knows")]
+
+use crate::lanes::{Lanes, kernel};
+
+/// Columns of one packed panel.
+pub const PANEL: usize = 8;
+
+/// Rows of one tile of a batch.
+const TILE_ROWS: usize = 6;
+
+kernel! {
+    /// `y[rows, n] = clamp(x[rows, k] · W[k, n] + bias[n], low, high)`.
+    ///
+    /// `x` and `y` are row-major with `x_stride` and `y_stride` elements from row to row;
+    /// `w` is `ceil(n / 8)` panels of `8 · (k + 1)` numbers, as the module describes.
+    dense_f32, dense_f32_relaxed,
+    dense(x: *const f32, w: *const f32, y: *mut f32, rows: usize, k: usize, n: usize,
+          x_stride: usize, y_stride: usize, low: f32, high: f32)
+}
+
+#[inline(always)]
+unsafe fn dense<L: Lanes>(
+    x: *const f32,
+    w: *const f32,
+    y: *mut f32,
+    rows: usize,
+    k: usize,
+    n: usize,
+    x_stride: usize,
+    y_stride: usize,
+    low: f32,
+    high: f32,
+) {
+    let clamp = Clamp { low: L::splat(low), high: L::splat(high) };
+    let mut row = 0;
+    unsafe {
+        while row + TILE_ROWS <= rows {
+            let (x, y) = (x.add(row * x_stride), y.add(row * y_stride));
+            columns::<L, TILE_ROWS>(x, w, y, k, n, x_stride, y_stride, clamp);
+            row += TILE_ROWS;
+        }
+        let (x, y) = (x.add(row * x_stride), y.add(row * y_stride));
+        match rows - row {
+            1 => one_row::<L>(x, w, y, k, n, clamp),
+            2 => columns::<L, 2>(x, w, y, k, n, x_stride, y_stride, clamp),
+            3 => columns::<L, 3>(x, w, y, k, n, x_stride, y_stride, clamp),
+            4 => columns::<L, 4>(x, w, y, k, n, x_stride, y_stride, clamp),
+            5 => columns::<L, 5>(x, w, y, k, n, x_stride, y_stride, clamp),
+            _ => {}
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Clamp<L> {
+    low: L,
+    high: L,
+}
+
+impl<L: Lanes> Clamp<L> {
+    #[inline(always)]
+    fn apply(self, value: L) -> L {
+        value.max(self.low).min(self.high)
+    }
+}
+
+/// `R` rows against every panel, one panel at a time.
+#[inline(always)]
+unsafe fn columns<L: Lanes, const R: usize>(
+    x: *const f32,
+    w: *const f32,
+    y: *mut f32,
+    k: usize,
+    n: usize,
+    x_stride: usize,
+    y_stride: usize,
+    clamp: Clamp<L>,
+) {
+    let panel_len = PANEL * (k + 1);
+    let mut column = 0;
+    let mut panel = w;
+    while column < n {
+        unsafe {
+            let (low, high) = (L::load(panel), L::load(panel.add(4)));
+            let mut sums = [[low, high]; R];
+            let mut weights = panel.add(PANEL);
+            let mut from = x;
+            for _ in 0..k {
+                let (low, high) = (L::load(weights), L::load(weights.add(4)));
+                for (row, sum) in sums.iter_mut().enumerate() {
+                    let factor = L::load_splat(from.add(row * x_stride));
+                    sum[0] = factor.mul_add(low, sum[0]);
+                    sum[1] = factor.mul_add(high, sum[1]);
+                }
+                weights = weights.add(PANEL);
+                from = from.add(1);
+            }
+            for (row, sum) in sums.iter().enumerate() {
+                store_panel(*sum, y.add(row * y_stride + column), n - column, clamp);
+            }
+            panel = panel.add(panel_len);
+        }
+        column += PANEL;
+    }
+}
+
+/// One row against four, then two, then one panel at a time, so that enough sums are in flight to
+/// hide the latency of an addition.
+#[inline(always)]
+unsafe fn one_row<L: Lanes>(
+    x: *const f32,
+    w: *const f32,
+    y: *mut f32,
+    k: usize,
+    n: usize,
+    clamp: Clamp<L>,
+) {
+    let panel_len = PANEL * (k + 1);
+    let (mut column, mut panel) = (0, w);
+    unsafe {
+        while column + 3 * PANEL < n {
+            panels::<L, 4, 1>(x, panel, panel_len, y.add(column), k, n - column, clamp);
+            panel = panel.add(4 * panel_len);
+            column += 4 * PANEL;
+        }
+        if column + PANEL < n {
+            panels::<L, 2, 2>(x, panel, panel_len, y.add(column), k, n - column, clamp);
+            panel = panel.add(2 * panel_len);
+            column += 2 * PANEL;
+        }
+        if column < n {
+            panels::<L, 1, 4>(x, panel, panel_len, y.add(column), k, n - column, clamp);
+        }
+    }
+}
+
+/// One row against `P` panels, `U` partial sums for each column.
+#[inline(always)]
+unsafe fn panels<L: Lanes, const P: usize, const U: usize>(
+    x: *const f32,
+    w: *const f32,
+    panel_len: usize,
+    y: *mut f32,
+    k: usize,
+    n: usize,
+    clamp: Clamp<L>,
+) {
+    unsafe {
+        let mut sums = [[[L::splat(0.0); 2]; P]; U];
+        for (panel, sum) in sums[0].iter_mut().enumerate() {
+            let bias = w.add(panel * panel_len);
+            *sum = [L::load(bias), L::load(bias.add(4))];
+        }
+        let mut weights = w.add(PANEL);
+        let mut index = 0;
+        // Four at a time: the loop's own instructions weigh as much as two multiplications.
+        while index + 4 <= k {
+            for step in 0..4 {
+                let factor = L::load_splat(x.add(index + step));
+                for (panel, sum) in sums[step % U].iter_mut().enumerate() {
+                    let at = weights.add(panel * panel_len + step * PANEL);
+                    sum[0] = factor.mul_add(L::load(at), sum[0]);
+                    sum[1] = factor.mul_add(L::load(at.add(4)), sum[1]);
+                }
+            }
+            weights = weights.add(4 * PANEL);
+            index += 4;
+        }
+        while index < k {
+            let factor = L::load_splat(x.add(index));
+            for (panel, sum) in sums[0].iter_mut().enumerate() {
+                let at = weights.add(panel * panel_len);
+                sum[0] = factor.mul_add(L::load(at), sum[0]);
+                sum[1] = factor.mul_add(L::load(at.add(4)), sum[1]);
+            }
+            weights = weights.add(PANEL);
+            index += 1;
+        }
+        for panel in 0..P {
+            let mut total = sums[0][panel];
+            for partial in &sums[1..] {
+                total = [total[0].add(partial[panel][0]), total[1].add(partial[panel][1])];
+            }
+            let column = panel * PANEL;
+            if column < n {
+                store_panel(total, y.add(column), n - column, clamp);
+            }
+        }
+    }
+}
+
+/// Stores the first `n` of eight columns.
+#[inline(always)]
+unsafe fn store_panel<L: Lanes>(sum: [L; 2], y: *mut f32, n: usize, clamp: Clamp<L>) {
+    let [low, high] = [clamp.apply(sum[0]), clamp.apply(sum[1])];
+    unsafe {
+        if n >= PANEL {
+            low.store(y);
+            high.store(y.add(4));
+        } else {
+            store_first(low, y, n);
+            if n > 4 {
+                store_first(high, y.add(4), n - 4);
+            }
+        }
+    }
+}
+
+/// Stores the first `n` lanes, all of them if there are fewer.
+#[inline(always)]
+pub(crate) unsafe fn store_first<L: Lanes>(value: L, to: *mut f32, n: usize) {
+    unsafe {
+        if n >= 4 {
+            value.store(to);
+        } else {
+            let [a, b, c, _] = value.to_array();
+            if n > 0 {
+                to.write(a);
+            }
+            if n > 1 {
+                to.add(1).write(b);
+            }
+            if n > 2 {
+                to.add(2).write(c);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::noise::noise;
+
+    fn packed(weights: &[f32], bias: &[f32], k: usize, n: usize) -> Vec<f32> {
+        let mut out = Vec::new();
+        for panel in 0..n.div_ceil(PANEL) {
+            for row in 0..=k {
+                for column in panel * PANEL..(panel + 1) * PANEL {
+                    out.push(match row {
+                        _ if column >= n => 0.0,
+                        0 => bias[column],
+                        _ => weights[(row - 1) * n + column],
+                    });
+                }
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn every_shape_agrees_with_three_plain_loops_and_writes_nothing_beside_its_columns() {
+        for (rows, k, n) in (1..14)
+            .flat_map(|rows| [1, 3, 4, 7, 64].map(|k| (rows, k)))
+            .flat_map(|(rows, k)| [1, 3, 8, 10, 17, 32, 45, 64].map(|n| (rows, k, n)))
+        {
+            let (x, weights, bias) = (noise(rows * k, 1), noise(k * n, 2), noise(n, 3));
+            let w = packed(&weights, &bias, k, n);
+            let y_stride = n + 2;
+            let mut y = vec![99.0; rows * y_stride];
+
+            unsafe {
+                let (x, w, y) = (x.as_ptr(), w.as_ptr(), y.as_mut_ptr());
+                dense_f32(x, w, y, rows, k, n, k, y_stride, -0.5, f32::INFINITY);
+            }
+
+            for row in 0..rows {
+                for column in 0..n {
+                    let sum: f32 =
+                        (0..k).map(|i| x[row * k + i] * weights[i * n + column]).sum::<f32>();
+                    let expected = (sum + bias[column]).max(-0.5);
+                    let actual = y[row * y_stride + column];
+                    assert!(
+                        (actual - expected).abs() <= 1e-5,
+                        "{actual} is not {expected} at {row},{column} of {rows}x{k}x{n}"
+                    );
+                }
+                assert_eq!(y[row * y_stride + n..][..2], [99.0; 2], "{rows}x{k}x{n}");
+            }
+        }
+    }
+}

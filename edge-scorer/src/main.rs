@@ -1,2 +1,86 @@
-//! Placeholder.
-fn main() {}
+//! The command line of edge-scorer: reads what was asked for, composes the rooms, reports how it ended.
+//!
+//! # Invariants
+//! - Results go to stdout, everything else to stderr.
+//! - The exit code is one of [`failure::Exit`], or 0; a command line that cannot be read ends with 2.
+//!
+//! # Deliberately absent
+//! - Rules about models, rows of the store or HTTP: the rooms have them.
+
+mod answers;
+mod arguments;
+mod compile;
+mod failure;
+mod files;
+mod inspect;
+mod log;
+mod options;
+mod protocol;
+mod rows;
+mod score;
+mod settings;
+mod terminal;
+mod units;
+
+use std::{io::Write as _, process::ExitCode};
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use crate::{
+    arguments::{Arguments, Command},
+    failure::Failure,
+    settings::Resolved,
+    terminal::Terminal,
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let matches = Arguments::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let terminal = Terminal::new(&arguments.terminal);
+    match run(arguments, &matches, terminal) {
+        Ok(code) => code,
+        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            terminal.fail(&failure);
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+fn run(
+    arguments: Arguments,
+    matches: &clap::ArgMatches,
+    terminal: Terminal,
+) -> Result<ExitCode, Failure> {
+    match arguments.command {
+        Command::Compile(arguments) => compile::run(&arguments, terminal)?,
+        Command::Inspect(arguments) => inspect::run(&arguments)?,
+        Command::Score(arguments) => score::run(&arguments, terminal)?,
+        Command::Serve(arguments) => {
+            // `value_source` tells flags from environment, and only the subcommand's matches have it.
+            let matches = matches.subcommand_matches("serve").unwrap_or(matches);
+            let resolved = Resolved::new(&arguments.options, matches, arguments.config.as_deref())?;
+            let settings = resolved.settings()?;
+            if arguments.print_config {
+                std::io::stdout().write_all(resolved.print().as_bytes())?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            log::start(&settings, terminal)?;
+            return Err(unconnected("serve"));
+        }
+        Command::Deploy(_) => return Err(unconnected("deploy")),
+        Command::Admin(_) => return Err(unconnected("admin")),
+        Command::CompileChild { arguments } => {
+            return Ok(ExitCode::from(control::compile_child_main(&arguments)));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn unconnected(command: &str) -> Failure {
+    let message = format!("`{command}` is not connected to the server yet");
+    Failure::new(failure::Exit::Internal, message)
+}

@@ -127,12 +127,7 @@ impl Scorer {
             } else {
                 0..whole
             };
-            match batch.write(index, input.data(), range) {
-                Ok(()) => {}
-                // No room for so much text: fewer rows have less.
-                Err(ScoreError::OutOfMemory) if batch.is_sound() => return Ok(Fit::TooLarge),
-                Err(error) => return Err(error),
-            }
+            batch.write(index, input.data(), range)?;
         }
         batch.run()?;
         Ok(Fit::Ready)

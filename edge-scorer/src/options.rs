@@ -1,0 +1,262 @@
+//! The options of `serve`: names, help, defaults, and which combinations cannot be meant.
+//!
+//! Long because it is a list: one entry per option in [`ServeOptions`], its type once more in [`Settings`], its
+//! default in [`DEFAULTS`]. Where a value comes from is decided in [`crate::settings`].
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    failure::{Exit, Failure},
+    units::{ByteSize, TimeSpan},
+};
+
+/// What holds when nobody says otherwise, as a configuration file.
+pub(crate) const DEFAULTS: &str = r#"
+listen = "127.0.0.1:8080"
+data = "data"
+demo = false
+location = "local"
+tls-self-signed = false
+allow-host = []
+score-timeout = "30s"
+max-score-body = "16MiB"
+max-management-body = "1MiB"
+max-artifact = "2GiB"
+max-upload-chunk = "8MiB"
+max-headers = "32KiB"
+max-json-depth = 64
+max-connections = 10000
+header-timeout = "30s"
+idle-timeout = "1m"
+drain-timeout = "40s"
+max-failed-sign-ins = 10
+compile-timeout = "1m"
+compile-memory = "4GiB"
+max-module = "512MiB"
+guest-memory = "512MiB"
+log-format = "text"
+log = "info"
+"#;
+
+/// The options of `serve`, each of which may be absent from a source.
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct ServeOptions {
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDRESS", env = "EDGE_SCORER_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// Folder of everything that is kept; made when missing [default: data].
+    #[arg(long, value_name = "FOLDER", env = "EDGE_SCORER_DATA")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// Install a demo: a breast-cancer classifier as the service `breast-cancer` [default: false].
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", env = "EDGE_SCORER_DEMO")]
+    pub(crate) demo: Option<bool>,
+
+    /// On the first start, write the administrator's credentials here as JSON, readable by you only.
+    #[arg(long, value_name = "FILE", env = "EDGE_SCORER_BOOTSTRAP_FILE")]
+    pub(crate) bootstrap_file: Option<PathBuf>,
+
+    /// Region that new accounts are given [default: local].
+    #[arg(long, value_name = "NAME", env = "EDGE_SCORER_LOCATION")]
+    pub(crate) location: Option<String>,
+
+    /// Key that the store's secrets are encrypted with [default: master.key in the data folder].
+    #[arg(long, value_name = "FILE", env = "EDGE_SCORER_MASTER_KEY_FILE")]
+    pub(crate) master_key_file: Option<PathBuf>,
+
+    /// Serve HTTPS with this certificate chain (PEM).
+    #[arg(long, value_name = "FILE", env = "EDGE_SCORER_TLS_CERT", help_heading = "Network")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key (PEM).
+    #[arg(long, value_name = "FILE", env = "EDGE_SCORER_TLS_KEY", help_heading = "Network")]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// Serve HTTPS with a certificate made and kept in the data folder [default: false].
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", env = "EDGE_SCORER_TLS_SELF_SIGNED", help_heading = "Network")]
+    pub(crate) tls_self_signed: Option<bool>,
+
+    /// Base of every link, where callers reach the server by another address.
+    #[arg(long, value_name = "URL", env = "EDGE_SCORER_PUBLIC_URL", help_heading = "Network")]
+    pub(crate) public_url: Option<String>,
+
+    /// A name callers may reach the server by, besides loopback names and the listen address; may be repeated.
+    #[arg(
+        long,
+        value_name = "HOST",
+        value_delimiter = ',',
+        env = "EDGE_SCORER_ALLOW_HOST",
+        help_heading = "Network"
+    )]
+    pub(crate) allow_host: Option<Vec<String>>,
+
+    /// Most time for one scoring call [default: 30s].
+    #[arg(long, value_name = "TIME", env = "EDGE_SCORER_SCORE_TIMEOUT", help_heading = "Limits")]
+    pub(crate) score_timeout: Option<TimeSpan>,
+
+    /// Largest scoring request [default: 16MiB].
+    #[arg(long, value_name = "SIZE", env = "EDGE_SCORER_MAX_SCORE_BODY", help_heading = "Limits")]
+    pub(crate) max_score_body: Option<ByteSize>,
+
+    /// Largest management request [default: 1MiB].
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "EDGE_SCORER_MAX_MANAGEMENT_BODY",
+        help_heading = "Limits"
+    )]
+    pub(crate) max_management_body: Option<ByteSize>,
+
+    /// Largest uploaded file [default: 2GiB].
+    #[arg(long, value_name = "SIZE", env = "EDGE_SCORER_MAX_ARTIFACT", help_heading = "Limits")]
+    pub(crate) max_artifact: Option<ByteSize>,
+
+    /// Largest chunk of an upload [default: 8MiB].
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "EDGE_SCORER_MAX_UPLOAD_CHUNK",
+        help_heading = "Limits"
+    )]
+    pub(crate) max_upload_chunk: Option<ByteSize>,
+
+    /// Largest headers of a request [default: 32KiB].
+    #[arg(long, value_name = "SIZE", env = "EDGE_SCORER_MAX_HEADERS", help_heading = "Limits")]
+    pub(crate) max_headers: Option<ByteSize>,
+
+    /// Deepest nesting of JSON [default: 64].
+    #[arg(long, value_name = "N", env = "EDGE_SCORER_MAX_JSON_DEPTH", help_heading = "Limits")]
+    pub(crate) max_json_depth: Option<u32>,
+
+    /// Most open connections [default: 10000].
+    #[arg(long, value_name = "N", env = "EDGE_SCORER_MAX_CONNECTIONS", help_heading = "Limits")]
+    pub(crate) max_connections: Option<u32>,
+
+    /// Most time for a request's headers [default: 30s].
+    #[arg(long, value_name = "TIME", env = "EDGE_SCORER_HEADER_TIMEOUT", help_heading = "Limits")]
+    pub(crate) header_timeout: Option<TimeSpan>,
+
+    /// Most time a connection may stay idle [default: 1m].
+    #[arg(long, value_name = "TIME", env = "EDGE_SCORER_IDLE_TIMEOUT", help_heading = "Limits")]
+    pub(crate) idle_timeout: Option<TimeSpan>,
+
+    /// Most time a graceful stop waits for requests in flight [default: 40s].
+    #[arg(long, value_name = "TIME", env = "EDGE_SCORER_DRAIN_TIMEOUT", help_heading = "Limits")]
+    pub(crate) drain_timeout: Option<TimeSpan>,
+
+    /// Failed sign-ins a minute, per principal and address [default: 10].
+    #[arg(
+        long,
+        value_name = "N",
+        env = "EDGE_SCORER_MAX_FAILED_SIGN_INS",
+        help_heading = "Limits"
+    )]
+    pub(crate) max_failed_sign_ins: Option<u32>,
+
+    /// Most time for compiling a model [default: 1m].
+    #[arg(long, value_name = "TIME", env = "EDGE_SCORER_COMPILE_TIMEOUT", help_heading = "Limits")]
+    pub(crate) compile_timeout: Option<TimeSpan>,
+
+    /// Most memory for compiling a model [default: 4GiB].
+    #[arg(long, value_name = "SIZE", env = "EDGE_SCORER_COMPILE_MEMORY", help_heading = "Limits")]
+    pub(crate) compile_memory: Option<ByteSize>,
+
+    /// Largest WebAssembly module [default: 512MiB].
+    #[arg(long, value_name = "SIZE", env = "EDGE_SCORER_MAX_MODULE", help_heading = "Limits")]
+    pub(crate) max_module: Option<ByteSize>,
+
+    /// Most memory of one running scorer, where a service does not say less [default: 512MiB].
+    #[arg(long, value_name = "SIZE", env = "EDGE_SCORER_GUEST_MEMORY", help_heading = "Limits")]
+    pub(crate) guest_memory: Option<ByteSize>,
+
+    /// How log lines are written to stderr [default: text].
+    #[arg(long, value_name = "FORMAT", env = "EDGE_SCORER_LOG_FORMAT", help_heading = "Log")]
+    pub(crate) log_format: Option<LogFormat>,
+
+    /// What is logged: error, warn, info, debug, trace, or a filter such as `info,api=debug` [default: info].
+    #[arg(long, value_name = "FILTER", env = "EDGE_SCORER_LOG", help_heading = "Log")]
+    pub(crate) log: Option<String>,
+}
+
+/// The options of `serve` once every source was heard. Fields as in [`ServeOptions`].
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Settings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data: PathBuf,
+    pub(crate) demo: bool,
+    pub(crate) bootstrap_file: Option<PathBuf>,
+    pub(crate) location: String,
+    pub(crate) master_key_file: Option<PathBuf>,
+    pub(crate) tls_cert: Option<PathBuf>,
+    pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) tls_self_signed: bool,
+    pub(crate) public_url: Option<String>,
+    pub(crate) allow_host: Vec<String>,
+    pub(crate) score_timeout: TimeSpan,
+    pub(crate) max_score_body: ByteSize,
+    pub(crate) max_management_body: ByteSize,
+    pub(crate) max_artifact: ByteSize,
+    pub(crate) max_upload_chunk: ByteSize,
+    pub(crate) max_headers: ByteSize,
+    pub(crate) max_json_depth: u32,
+    pub(crate) max_connections: u32,
+    pub(crate) header_timeout: TimeSpan,
+    pub(crate) idle_timeout: TimeSpan,
+    pub(crate) drain_timeout: TimeSpan,
+    pub(crate) max_failed_sign_ins: u32,
+    pub(crate) compile_timeout: TimeSpan,
+    pub(crate) compile_memory: ByteSize,
+    pub(crate) max_module: ByteSize,
+    pub(crate) guest_memory: ByteSize,
+    pub(crate) log_format: LogFormat,
+    pub(crate) log: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One object per line, for programs
+    Json,
+}
+
+impl Settings {
+    /// Refuses combinations that cannot be meant.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let usage = |message: &str| Err(Failure::new(Exit::Usage, message));
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            return usage("tls-cert and tls-key belong together: give both or neither");
+        }
+        if self.tls_self_signed && self.tls_cert.is_some() {
+            return usage("tls-self-signed and tls-cert exclude each other");
+        }
+        if let Some(url) = &self.public_url {
+            let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+            let host = rest.map(|rest| rest.trim_end_matches('/'));
+            if !host
+                .is_some_and(|host| !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ']))
+            {
+                return usage(
+                    "public-url has the form https://host[:port], without a path or credentials",
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// The public address without a trailing slash.
+    pub(crate) fn public_base(&self) -> Option<String> {
+        self.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned())
+    }
+
+    pub(crate) fn uses_tls(&self) -> bool {
+        self.tls_self_signed || self.tls_cert.is_some()
+    }
+}

@@ -265,6 +265,11 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
+    /// Whether the instance may still be called.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.guest.as_ref().is_some_and(|guest| guest.sound)
+    }
+
     fn guest(&mut self) -> Result<&mut Guest, ScoreError> {
         match self.guest.as_deref_mut() {
             Some(guest) if guest.sound => Ok(guest),

@@ -127,7 +127,12 @@ impl Scorer {
             } else {
                 0..whole
             };
-            batch.write(index, input.data(), range)?;
+            match batch.write(index, input.data(), range) {
+                Ok(()) => {}
+                // No room for so much text: fewer rows have less.
+                Err(ScoreError::OutOfMemory) if batch.is_sound() => return Ok(Fit::TooLarge),
+                Err(error) => return Err(error),
+            }
         }
         batch.run()?;
         Ok(Fit::Ready)

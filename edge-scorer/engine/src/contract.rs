@@ -35,7 +35,7 @@ pub fn read_signature(wasm: &[u8]) -> Result<Signature, ModuleError> {
 
 /// What the contract needs, and what ordinary compilers emit without being asked.
 fn features() -> WasmFeatures {
-    WasmFeatures::WASM1
+    let features = WasmFeatures::WASM1
         | WasmFeatures::SIMD
         | WasmFeatures::RELAXED_SIMD
         | WasmFeatures::BULK_MEMORY
@@ -43,7 +43,9 @@ fn features() -> WasmFeatures {
         | WasmFeatures::SIGN_EXTENSION
         | WasmFeatures::SATURATING_FLOAT_TO_INT
         | WasmFeatures::REFERENCE_TYPES
-        | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::EXTENDED_CONST;
+    // References to functions are enough; objects would need a collector.
+    features.difference(WasmFeatures::GC_TYPES)
 }
 
 /// Types, functions and exports as they are met.

@@ -40,6 +40,10 @@ pub struct Scorer {
     memory_bytes: u64,
     deadline: Duration,
     max_idle: usize,
+    #[expect(
+        clippy::vec_box,
+        reason = "an instance is large and moves out and in with each batch"
+    )]
     idle: Mutex<Vec<Box<Guest>>>,
 }
 

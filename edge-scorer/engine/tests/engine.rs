@@ -7,6 +7,8 @@ mod guest;
 
 #[path = "engine/answers.rs"]
 mod answers;
+#[path = "engine/feature_hashing.rs"]
+mod feature_hashing;
 #[path = "engine/hostile.rs"]
 mod hostile;
 #[path = "engine/machine_code.rs"]

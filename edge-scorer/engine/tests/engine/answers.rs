@@ -206,6 +206,16 @@ fn empty_texts_need_no_room() {
 }
 
 #[test]
+fn rows_whose_texts_find_no_room_together_are_scored_apart() {
+    let texts: Vec<String> = (0..7).map(|row| row.to_string().repeat(400)).collect();
+    let input = Tensor::new(vec![7], TensorData::String(texts)).unwrap();
+
+    let answer = echo().scorer().score_rows(std::slice::from_ref(&input)).unwrap();
+
+    assert_eq!(answer, [input]);
+}
+
+#[test]
 fn text_without_room_is_out_of_memory() {
     let input = Tensor::new(vec![1], TensorData::String(vec!["x".repeat(1001)])).unwrap();
 

@@ -7,7 +7,7 @@ use engine::{
 };
 
 /// The default guest's signature.
-pub const LINEAR: &str = r#"{"contract":1,"bounded":true,"rowCostNs":5,
+pub(crate) const LINEAR: &str = r#"{"contract":1,"bounded":true,"rowCostNs":5,
     "symbols":[{"name":"rows","min":1,"max":8}],
     "inputs":[{"name":"X","type":"float32","shape":["rows",2]}],
     "outputs":[{"name":"y","type":"float32","shape":["rows"],"role":"value"}]}"#;
@@ -29,21 +29,21 @@ const RUN: &str = "(local $i i32)
     (i32.const 0)";
 
 /// The parts of a module, each a piece of WebAssembly text.
-pub struct Guest {
-    pub signature: String,
+pub(crate) struct Guest {
+    pub(crate) signature: String,
     /// Imports, which the text format wants first.
-    pub imports: &'static str,
-    pub memory: &'static str,
-    pub prepare: &'static str,
-    pub input: &'static str,
-    pub output: &'static str,
-    pub run: &'static str,
+    pub(crate) imports: &'static str,
+    pub(crate) memory: &'static str,
+    pub(crate) prepare: &'static str,
+    pub(crate) input: &'static str,
+    pub(crate) output: &'static str,
+    pub(crate) run: &'static str,
     /// Anything else.
-    pub more: &'static str,
+    pub(crate) more: &'static str,
 }
 
 impl Guest {
-    pub fn linear() -> Self {
+    pub(crate) fn linear() -> Self {
         Self {
             signature: LINEAR.to_owned(),
             imports: "",
@@ -57,16 +57,16 @@ impl Guest {
         }
     }
 
-    pub fn signed(signature: &str) -> Self {
+    pub(crate) fn signed(signature: &str) -> Self {
         Self { signature: signature.to_owned(), ..Self::linear() }
     }
 
-    pub fn running(run: &'static str) -> Self {
+    pub(crate) fn running(run: &'static str) -> Self {
         Self { run, ..Self::linear() }
     }
 
     /// The module's bytes.
-    pub fn wasm(&self) -> Vec<u8> {
+    pub(crate) fn wasm(&self) -> Vec<u8> {
         let Self { imports, memory, prepare, input, output, run, more, .. } = self;
         let text = format!(
             r#"(module {imports} {memory}
@@ -79,16 +79,16 @@ impl Guest {
         wasm
     }
 
-    pub fn load(&self, trust: Trust) -> Module {
+    pub(crate) fn load(&self, trust: Trust) -> Module {
         engine().load(&self.wasm(), trust).unwrap()
     }
 
     /// A scorer of the hand-written kind.
-    pub fn scorer(&self) -> Scorer {
+    pub(crate) fn scorer(&self) -> Scorer {
         Scorer::new(self.load(Trust::HandWritten), ScorerLimits::default())
     }
 
-    pub fn refusal(&self) -> ModuleError {
+    pub(crate) fn refusal(&self) -> ModuleError {
         match engine().load(&self.wasm(), Trust::HandWritten) {
             Ok(_) => panic!("the module is not refused"),
             Err(refusal) => refusal,
@@ -97,7 +97,7 @@ impl Guest {
 }
 
 /// Appends a custom section.
-pub fn append_section(wasm: &mut Vec<u8>, name: &str, data: &[u8]) {
+pub(crate) fn append_section(wasm: &mut Vec<u8>, name: &str, data: &[u8]) {
     let mut content = leb128(name.len());
     content.extend_from_slice(name.as_bytes());
     content.extend_from_slice(data);
@@ -120,11 +120,11 @@ fn leb128(mut value: usize) -> Vec<u8> {
 }
 
 /// An engine with short deadlines and little address space.
-pub fn engine() -> Engine {
+pub(crate) fn engine() -> Engine {
     Engine::new(config()).unwrap()
 }
 
-pub fn engine_with_cache(folder: &Path) -> Engine {
+pub(crate) fn engine_with_cache(folder: &Path) -> Engine {
     Engine::new(EngineConfig { cache_dir: Some(folder.to_owned()), ..config() }).unwrap()
 }
 
@@ -138,12 +138,12 @@ fn config() -> EngineConfig {
 }
 
 /// Rows of two numbers.
-pub fn rows(values: &[[f32; 2]]) -> Vec<Tensor> {
+pub(crate) fn rows(values: &[[f32; 2]]) -> Vec<Tensor> {
     let data = TensorData::Float32(values.concat());
     vec![Tensor::new(vec![values.len() as u64, 2], data).unwrap()]
 }
 
 /// `[i, 1]` for each row.
-pub fn counted(count: u64) -> Vec<Tensor> {
+pub(crate) fn counted(count: u64) -> Vec<Tensor> {
     rows(&(0..count).map(|i| [i as f32, 1.0]).collect::<Vec<_>>())
 }

@@ -1,0 +1,305 @@
+//! What every request passes before and after its route, in one layer.
+//!
+//! In: ids, host check, spelling of the path, route family. Out: failures in the family's shape,
+//! security headers, ids, one line in the log. A panic on the way becomes a 500.
+//!
+//! # Invariants
+//! - Every answer carries both request ids, whatever happened.
+//! - No body, query, header or credential of a request reaches the log.
+//! - A request that names a foreign host reaches no handler.
+//!
+//! # Deliberately absent
+//! - Reading the body, looking at credentials: the extractors of a route do that, so that a
+//!   scoring call pays only for what it needs.
+
+use std::{
+    borrow::Cow,
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use futures::FutureExt as _;
+use hyper::{
+    Method, StatusCode, Uri,
+    header::{self, HeaderName, HeaderValue},
+};
+use shared::{ErrorCode, paths};
+use tower::Service;
+
+use crate::{
+    config::ApiConfig,
+    console::Console,
+    error::ApiError,
+    family::Family,
+    fold::Paths,
+    host::{self, Hosts},
+    request_id::RequestIds,
+};
+
+/// The layer in front of all routes.
+#[derive(Debug, Clone)]
+pub(crate) struct Front(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    hosts: Hosts,
+    paths: Paths,
+    console: Console,
+    tls: bool,
+    routes: Router,
+    scoring: Router,
+}
+
+impl Front {
+    /// `templates` are the paths of `routes` and `scoring`, whose fixed segments are folded.
+    pub(crate) fn new<'a>(
+        config: &ApiConfig,
+        templates: impl IntoIterator<Item = &'a str>,
+        routes: Router,
+        scoring: Router,
+    ) -> Self {
+        let mut paths = Paths::of(templates.into_iter().chain(["/console/{*rest}"]));
+        // The oldest documents call an account so.
+        paths.alias("hostingAccounts", "accounts");
+        Self(Arc::new(Inner {
+            hosts: Hosts::new(config),
+            paths,
+            console: config.console.clone(),
+            tls: config.tls,
+            routes,
+            scoring,
+        }))
+    }
+
+    async fn answer(self, request: Request) -> Response {
+        let started = Instant::now();
+        let ids = RequestIds::of(request.headers());
+        let method = request.method().clone();
+        let path = request.uri().clone();
+
+        let (family, response) = self.0.pass(request, &ids).await;
+
+        let mut response = worded(family, response, &ids);
+        dress(&mut response, family, self.0.tls);
+        note(&method, path.path(), family, response.status(), &ids, started);
+        ids.write(response.headers_mut());
+        response
+    }
+}
+
+impl Inner {
+    async fn pass(&self, mut request: Request, ids: &RequestIds) -> (Family, Response) {
+        let folded = match self.paths.fold(request.uri().path()) {
+            Cow::Borrowed(same) if same.len() == request.uri().path().len() => None,
+            Cow::Borrowed(shorter) => Some(shorter.to_owned()),
+            Cow::Owned(other) => Some(other),
+        };
+        let family = Family::of(folded.as_deref().unwrap_or(request.uri().path()));
+
+        match host::requested(request.uri(), request.headers()) {
+            Some(host) if self.hosts.allows(host) => {}
+            _ => return (family, foreign_host().into_response()),
+        }
+        if family == Family::Console {
+            return (family, self.page(&request));
+        }
+        if request.uri().path() == "/" {
+            return (family, to_the_console(request.method()));
+        }
+        if let Some(folded) = folded {
+            match with_path(request.uri(), &folded) {
+                Some(uri) => *request.uri_mut() = uri,
+                None => {
+                    return (family, ApiError::invalid("the path is malformed").into_response());
+                }
+            }
+        }
+
+        let mut router = match family {
+            Family::Scoring | Family::OpenInference | Family::Rrs => self.scoring.clone(),
+            _ => {
+                request.extensions_mut().insert(ids.clone());
+                self.routes.clone()
+            }
+        };
+        let outcome = AssertUnwindSafe(router.call(request)).catch_unwind().await;
+        let response = match outcome {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(panic) => {
+                let what = panic
+                    .downcast_ref::<&str>()
+                    .copied()
+                    .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+                tracing::error!(request_id = ids.as_str(), panic = what, "a handler panicked");
+                ApiError::mistake().into_response()
+            }
+        };
+        (family, response)
+    }
+
+    fn page(&self, request: &Request) -> Response {
+        let path = request.uri().path();
+        match path.get(paths::CONSOLE.len()..) {
+            Some(below) => self.console.answer(request.method(), below, request.headers()),
+            None => to_the_console(request.method()),
+        }
+    }
+}
+
+impl Service<Request> for Front {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let front = self.clone();
+        Box::pin(async move { Ok(front.answer(request).await) })
+    }
+}
+
+fn foreign_host() -> ApiError {
+    ApiError::new(
+        StatusCode::BAD_REQUEST,
+        ErrorCode::HostNotAllowed,
+        "the host that this request names is not one of this server's",
+    )
+    .advise("AllowTheHost", "start the server with `--allow-host <host>` or `--public-url <url>`")
+}
+
+fn to_the_console(method: &Method) -> Response {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return ApiError::of_status(StatusCode::METHOD_NOT_ALLOWED).into_response();
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(paths::CONSOLE));
+    response
+}
+
+/// `uri` with another path and the same query.
+fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
+    let mut parts = uri.clone().into_parts();
+    let target = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    parts.path_and_query = Some(target.parse().ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+/// Gives a failure its body. One that a handler worded itself is left alone.
+fn worded(family: Family, mut response: Response, ids: &RequestIds) -> Response {
+    let status = response.status();
+    if !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let failure = match response.extensions_mut().remove::<ApiError>() {
+        Some(failure) => failure,
+        None if response.headers().contains_key(header::CONTENT_TYPE) => return response,
+        None => ApiError::of_status(status),
+    };
+    if status.is_server_error() {
+        let cause = failure.cause.as_deref().map(chain);
+        tracing::error!(
+            request_id = ids.as_str(),
+            status = status.as_u16(),
+            cause,
+            "{}",
+            failure.message
+        );
+    } else if let Some(cause) = &failure.cause {
+        tracing::debug!(
+            request_id = ids.as_str(),
+            cause = chain(cause.as_ref()),
+            "{}",
+            failure.message
+        );
+    }
+    let body = family.body(status, failure.code, &failure.message, &failure.details);
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+    Response::from_parts(parts, Body::from(body))
+}
+
+const JSON: &str = "application/json; charset=utf-8";
+
+/// An error and everything below it, for the log.
+fn chain(error: &(dyn std::error::Error + Send + Sync)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
+}
+
+/// Headers that tell a browser to be careful. A scorer's callers are not browsers.
+fn dress(response: &mut Response, family: Family, tls: bool) {
+    const FRAMES: HeaderName = HeaderName::from_static("x-frame-options");
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if matches!(family, Family::Scoring | Family::OpenInference | Family::Rrs) {
+        return;
+    }
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(FRAMES, HeaderValue::from_static("DENY"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    if tls {
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        );
+    }
+}
+
+/// One line a request. A scorer's successes are noted at debug level: there may be 80,000 a second.
+fn note(
+    method: &Method,
+    path: &str,
+    family: Family,
+    status: StatusCode,
+    ids: &RequestIds,
+    started: Instant,
+) {
+    macro_rules! line {
+        ($level:expr) => {
+            tracing::event!(
+                target: "access",
+                $level,
+                method = method.as_str(),
+                path,
+                status = status.as_u16(),
+                micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+                request_id = ids.as_str(),
+                client_request_id = ids.client.to_str().unwrap_or_default(),
+            )
+        };
+    }
+    let quiet = matches!(family, Family::Scoring | Family::OpenInference | Family::Rrs);
+    if quiet && status.is_success() {
+        line!(tracing::Level::DEBUG);
+    } else {
+        line!(tracing::Level::INFO);
+    }
+}

@@ -1,0 +1,64 @@
+//! `{B}/models`: registered models.
+
+use axum::{Json, extract::State, response::Response, routing::get};
+use control::ModelFilter;
+use shared::{Check, Model, ModelRequest, Page};
+
+use crate::{
+    auth::{Account, Id, Segments},
+    body::ApiJson,
+    error::ApiError,
+    links::deleted,
+    lists::list_query,
+    routes::Routes,
+    state::Api,
+};
+
+pub(crate) fn routes() -> Routes {
+    Routes::default()
+        .in_account("/models", get(list).post(register))
+        .in_account("/models/{id}", get(show).delete(delete))
+        .in_account("/models/{id}/signature", get(signature))
+}
+
+async fn register(
+    State(api): State<Api>,
+    account: Account,
+    ApiJson(mut request): ApiJson<ModelRequest>,
+) -> Result<Json<Model>, ApiError> {
+    // Our own artefacts are known by their path: the endpoint is what this caller calls us.
+    request.url = account.endpoint.relative(&request.url, &api.config);
+    let model = api.control.register_model(&account.access, request).await?;
+    Ok(account.show(model))
+}
+
+async fn list(State(api): State<Api>, account: Account) -> Result<Json<Page<Model>>, ApiError> {
+    let query = &account.query;
+    let filter = ModelFilter { name: query.text("name"), tag: query.text("tag") };
+    let listed = api.control.models(&account.access, &filter, &list_query(query)).await?;
+    Ok(account.page(listed))
+}
+
+async fn show(
+    State(api): State<Api>,
+    account: Account,
+    Segments(Id { id }): Segments<Id>,
+) -> Result<Json<Model>, ApiError> {
+    Ok(account.show(api.control.model(&account.access, &id).await?))
+}
+
+async fn signature(
+    State(api): State<Api>,
+    account: Account,
+    Segments(Id { id }): Segments<Id>,
+) -> Result<Json<Check>, ApiError> {
+    Ok(Json(api.control.model_signature(&account.access, &id).await?))
+}
+
+async fn delete(
+    State(api): State<Api>,
+    account: Account,
+    Segments(Id { id }): Segments<Id>,
+) -> Result<Response, ApiError> {
+    Ok(deleted(api.control.delete_model(&account.access, &id).await?))
+}

@@ -4,23 +4,49 @@
 //! wasm32 alone: a fused chain, which the compiler emits as code, calls them on a register.
 
 use crate::{
-    dense::store_first,
     lanes::{Lanes, kernel, load_first},
     math,
+    tile::store_first,
 };
+
+/// A function of one vector. A closure would not do: it lacks the caller's target features, so
+/// the intrinsics in it would stay calls.
+trait Function<L> {
+    fn apply(&self, value: L) -> L;
+}
 
 /// `y[i] = f(x[i])` for `n` numbers.
 #[inline(always)]
-unsafe fn each<L: Lanes>(x: *const f32, y: *mut f32, n: usize, f: impl Fn(L) -> L) {
+unsafe fn each<L: Lanes>(x: *const f32, y: *mut f32, n: usize, f: impl Function<L>) {
     let mut i = 0;
     unsafe {
         while i + 4 <= n {
-            f(L::load(x.add(i))).store(y.add(i));
+            f.apply(L::load(x.add(i))).store(y.add(i));
             i += 4;
         }
         if i < n {
-            store_first(f(load_first(x.add(i), n - i)), y.add(i), n - i);
+            store_first(f.apply(load_first(x.add(i), n - i)), y.add(i), n - i);
         }
+    }
+}
+
+/// Subtracts a vector.
+struct Minus<L>(L);
+
+impl<L: Lanes> Function<L> for Minus<L> {
+    #[inline(always)]
+    fn apply(&self, value: L) -> L {
+        value.sub(self.0)
+    }
+}
+
+/// Divides by a vector.
+struct Over<L>(L);
+
+impl<L: Lanes> Function<L> for Over<L> {
+    #[inline(always)]
+    fn apply(&self, value: L) -> L {
+        value.div(self.0)
     }
 }
 
@@ -29,9 +55,18 @@ macro_rules! elementwise {
         mod $module {
             use crate::lanes::Lanes;
 
+            struct This;
+
+            impl<L: Lanes> super::Function<L> for This {
+                #[inline(always)]
+                fn apply(&self, value: L) -> L {
+                    $function(value)
+                }
+            }
+
             #[inline(always)]
             pub(super) unsafe fn run<L: Lanes>(x: *const f32, y: *mut f32, n: usize) {
-                unsafe { super::each::<L>(x, y, n, |value| $function(value)) }
+                unsafe { super::each::<L>(x, y, n, This) }
             }
         }
         use $module::run as $module;
@@ -186,9 +221,9 @@ unsafe fn soft_row<L: Lanes, const LOG: bool>(x: *const f32, y: *mut f32, len: u
         let total = L::splat((a + b) + (c + d));
         if LOG {
             let shift = peak.add(math::log(total));
-            each::<L>(x, y, len, |value| value.sub(shift));
+            each::<L>(x, y, len, Minus(shift));
         } else {
-            each::<L>(y, y, len, |value| value.div(total));
+            each::<L>(y, y, len, Over(total));
         }
     }
 }

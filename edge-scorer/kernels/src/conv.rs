@@ -17,15 +17,15 @@
 #![expect(clippy::too_many_arguments, reason = "a plan step passes every size it knows")]
 
 use crate::{
-    dense::store_first,
     lanes::{Lanes, kernel},
+    tile::{Sums, TILE_COLUMNS, TILE_ROWS, store_first, store_row},
 };
 
 /// Output channels of one packed panel.
-pub const ROWS: usize = 4;
+pub const ROWS: usize = TILE_ROWS;
 
 /// Output pixels of one gathered panel.
-pub const COLUMNS: usize = 12;
+pub const COLUMNS: usize = TILE_COLUMNS;
 
 /// Bytes of gathered panels that are kept while the weights pass by once.
 const GATHERED_BYTES: usize = 256 * 1024;
@@ -201,7 +201,6 @@ unsafe fn conv_image<L: Lanes>(
     low: f32,
     high: f32,
 ) {
-    let (low, high) = (L::splat(low), L::splat(high));
     let groups = shape.groups as usize;
     let group_in = shape.channels_in as usize / groups;
     let group_out = shape.channels_out as usize / groups;
@@ -223,67 +222,26 @@ unsafe fn conv_image<L: Lanes>(
                 for block in 0..group_panels {
                     let weights = w.add((group * group_panels + block) * weight_panel);
                     let channel = block * ROWS;
-                    let to = y.add((group * group_out + channel) * pixels);
+                    let result = y.add((group * group_out + channel) * pixels);
                     for panel in 0..panels {
                         let pixel = first + panel * COLUMNS;
                         let from = gathered.add(panel * taps * COLUMNS);
-                        let sums = tile::<L>(weights, from, taps);
-                        for (row, sum) in sums.iter().enumerate() {
-                            if channel + row < group_out {
-                                let to = to.add(row * pixels + pixel);
-                                let sum = sum.map(|value| value.max(low).min(high));
-                                store_pixels(sum, to, pixels - pixel);
-                            }
+                        let mut sums: Sums = [0.0; ROWS * COLUMNS];
+                        for row in 0..ROWS {
+                            let bias = L::load_splat(weights.add(row));
+                            let to = sums.as_mut_ptr().add(row * COLUMNS);
+                            bias.store(to);
+                            bias.store(to.add(4));
+                        }
+                        L::tile(weights.add(ROWS), from, taps, &raw mut sums);
+                        for row in 0..ROWS.min(group_out - channel) {
+                            let to = result.add(row * pixels + pixel);
+                            store_row::<L>(&sums, row, to, pixels - pixel, [low, high]);
                         }
                     }
                 }
             }
             first += panels * COLUMNS;
-        }
-    }
-}
-
-/// [`ROWS`] output channels of [`COLUMNS`] pixels.
-#[inline(always)]
-unsafe fn tile<L: Lanes>(weights: *const f32, panel: *const f32, taps: usize) -> [[L; 3]; ROWS] {
-    unsafe {
-        let mut sums = [[L::splat(0.0); 3]; ROWS];
-        for (row, sum) in sums.iter_mut().enumerate() {
-            *sum = [L::load_splat(weights.add(row)); 3];
-        }
-        let mut weights = weights.add(ROWS);
-        let mut panel = panel;
-        for _ in 0..taps {
-            let [a, b, c] = [L::load(panel), L::load(panel.add(4)), L::load(panel.add(8))];
-            for (row, sum) in sums.iter_mut().enumerate() {
-                let factor = L::load_splat(weights.add(row));
-                sum[0] = factor.mul_add(a, sum[0]);
-                sum[1] = factor.mul_add(b, sum[1]);
-                sum[2] = factor.mul_add(c, sum[2]);
-            }
-            weights = weights.add(ROWS);
-            panel = panel.add(COLUMNS);
-        }
-        sums
-    }
-}
-
-/// Stores the first `n` of twelve pixels.
-#[inline(always)]
-unsafe fn store_pixels<L: Lanes>(sum: [L; 3], to: *mut f32, n: usize) {
-    unsafe {
-        if n >= COLUMNS {
-            sum[0].store(to);
-            sum[1].store(to.add(4));
-            sum[2].store(to.add(8));
-        } else {
-            store_first(sum[0], to, n);
-            if n > 4 {
-                store_first(sum[1], to.add(4), n - 4);
-            }
-            if n > 8 {
-                store_first(sum[2], to.add(8), n - 8);
-            }
         }
     }
 }
@@ -309,8 +267,8 @@ unsafe fn gather<L: Lanes>(
         let (line, column) = (pixel / out_width, pixel % out_width);
         *offset = line * shape.stride_y as usize * width + column * shape.stride_x as usize;
     }
-    // Each quarter that lies side by side is copied as one vector.
-    let adjacent = [0, 4, 8].map(|lane| offsets[lane + 3] == offsets[lane] + 3);
+    // Each half that lies side by side is copied as one vector.
+    let adjacent = [0, 4].map(|lane| offsets[lane + 3] == offsets[lane] + 3);
     let mut to = to;
     for channel in 0..channels {
         for tap_y in 0..shape.kernel_height as usize {

@@ -2,7 +2,8 @@
 //!
 //! Weights are packed by the compiler into panels of [`PANEL`] columns. A panel is `PANEL` biases
 //! followed by `k` rows of `PANEL` weights; the last panel is padded with zeros. One row runs as a
-//! matrix-vector product over four panels at a time; more rows run in tiles of six rows.
+//! matrix-vector product over four panels at a time; more rows run in tiles of four, whose numbers
+//! are first packed side by side in `scratch`.
 //!
 //! # Invariants
 //! - Columns past `n` are computed and never stored.
@@ -12,22 +13,23 @@
 //! - Activations that are not a clamp: they run over the finished rows (`activation.rs`).
 #![expect(clippy::too_many_arguments, reason = "a plan step passes every size it knows")]
 
-use crate::lanes::{Lanes, kernel};
+use crate::{
+    lanes::{Lanes, kernel},
+    tile::{Sums, TILE_COLUMNS, TILE_ROWS, store_columns, store_row},
+};
 
 /// Columns of one packed panel.
-pub const PANEL: usize = 8;
-
-/// Rows of one tile of a batch.
-const TILE_ROWS: usize = 6;
+pub const PANEL: usize = TILE_COLUMNS;
 
 kernel! {
     /// `y[rows, n] = clamp(x[rows, k] · W[k, n] + bias[n], low, high)`.
     ///
     /// `x` and `y` are row-major with `x_stride` and `y_stride` elements from row to row;
     /// `w` is `ceil(n / 8)` panels of `8 · (k + 1)` numbers, as the module describes.
+    /// `scratch` holds `4 · k` numbers; up to two rows need none.
     dense_f32, dense_f32_relaxed,
-    dense(x: *const f32, w: *const f32, y: *mut f32, rows: usize, k: usize, n: usize,
-          x_stride: usize, y_stride: usize, low: f32, high: f32)
+    dense(x: *const f32, w: *const f32, y: *mut f32, scratch: *mut f32, rows: usize, k: usize,
+          n: usize, x_stride: usize, y_stride: usize, low: f32, high: f32)
 }
 
 #[inline(always)]
@@ -35,6 +37,7 @@ unsafe fn dense<L: Lanes>(
     x: *const f32,
     w: *const f32,
     y: *mut f32,
+    scratch: *mut f32,
     rows: usize,
     k: usize,
     n: usize,
@@ -43,74 +46,66 @@ unsafe fn dense<L: Lanes>(
     low: f32,
     high: f32,
 ) {
-    let clamp = Clamp { low: L::splat(low), high: L::splat(high) };
+    let clamp = [low, high];
     let mut row = 0;
-    unsafe {
-        while row + TILE_ROWS <= rows {
+    while row < rows {
+        let height = (rows - row).min(TILE_ROWS);
+        unsafe {
             let (x, y) = (x.add(row * x_stride), y.add(row * y_stride));
-            columns::<L, TILE_ROWS>(x, w, y, k, n, x_stride, y_stride, clamp);
-            row += TILE_ROWS;
+            if height <= 2 {
+                // A tile with half its rows missing takes longer than its rows one by one.
+                for row in 0..height {
+                    one_row::<L>(x.add(row * x_stride), w, y.add(row * y_stride), k, n, clamp);
+                }
+            } else {
+                pack_rows(x, scratch, height, k, x_stride);
+                some_rows::<L>(scratch, w, y, height, k, n, y_stride, clamp);
+            }
         }
-        let (x, y) = (x.add(row * x_stride), y.add(row * y_stride));
-        match rows - row {
-            1 => one_row::<L>(x, w, y, k, n, clamp),
-            2 => columns::<L, 2>(x, w, y, k, n, x_stride, y_stride, clamp),
-            3 => columns::<L, 3>(x, w, y, k, n, x_stride, y_stride, clamp),
-            4 => columns::<L, 4>(x, w, y, k, n, x_stride, y_stride, clamp),
-            5 => columns::<L, 5>(x, w, y, k, n, x_stride, y_stride, clamp),
-            _ => {}
-        }
+        row += height;
     }
 }
 
-#[derive(Clone, Copy)]
-struct Clamp<L> {
-    low: L,
-    high: L,
-}
-
-impl<L: Lanes> Clamp<L> {
-    #[inline(always)]
-    fn apply(self, value: L) -> L {
-        value.max(self.low).min(self.high)
-    }
-}
-
-/// `R` rows against every panel, one panel at a time.
+/// Packs up to four rows as `[k][4]`; rows that are missing repeat the first.
 #[inline(always)]
-unsafe fn columns<L: Lanes, const R: usize>(
-    x: *const f32,
+unsafe fn pack_rows(x: *const f32, to: *mut f32, height: usize, k: usize, x_stride: usize) {
+    for row in 0..TILE_ROWS {
+        unsafe {
+            let from = x.add(if row < height { row * x_stride } else { 0 });
+            for index in 0..k {
+                to.add(index * TILE_ROWS + row).write(from.add(index).read());
+            }
+        }
+    }
+}
+
+/// Up to four packed rows against every panel.
+#[inline(always)]
+unsafe fn some_rows<L: Lanes>(
+    packed: *const f32,
     w: *const f32,
     y: *mut f32,
+    height: usize,
     k: usize,
     n: usize,
-    x_stride: usize,
     y_stride: usize,
-    clamp: Clamp<L>,
+    clamp: [f32; 2],
 ) {
-    let panel_len = PANEL * (k + 1);
     let mut column = 0;
     let mut panel = w;
     while column < n {
         unsafe {
-            let (low, high) = (L::load(panel), L::load(panel.add(4)));
-            let mut sums = [[low, high]; R];
-            let mut weights = panel.add(PANEL);
-            let mut from = x;
-            for _ in 0..k {
-                let (low, high) = (L::load(weights), L::load(weights.add(4)));
-                for (row, sum) in sums.iter_mut().enumerate() {
-                    let factor = L::load_splat(from.add(row * x_stride));
-                    sum[0] = factor.mul_add(low, sum[0]);
-                    sum[1] = factor.mul_add(high, sum[1]);
-                }
-                weights = weights.add(PANEL);
-                from = from.add(1);
+            let bias = [L::load(panel), L::load(panel.add(4))];
+            let mut sums: Sums = [0.0; TILE_ROWS * TILE_COLUMNS];
+            for row in 0..TILE_ROWS {
+                store_columns(bias, sums.as_mut_ptr().add(row * TILE_COLUMNS), TILE_COLUMNS);
             }
-            for (row, sum) in sums.iter().enumerate() {
-                store_panel(*sum, y.add(row * y_stride + column), n - column, clamp);
+            L::tile(packed, panel.add(PANEL), k, &raw mut sums);
+            for row in 0..height {
+                let to = y.add(row * y_stride + column);
+                store_row::<L>(&sums, row, to, n - column, clamp);
             }
-            panel = panel.add(panel_len);
+            panel = panel.add(PANEL * (k + 1));
         }
         column += PANEL;
     }
@@ -125,7 +120,7 @@ unsafe fn one_row<L: Lanes>(
     y: *mut f32,
     k: usize,
     n: usize,
-    clamp: Clamp<L>,
+    clamp: [f32; 2],
 ) {
     let panel_len = PANEL * (k + 1);
     let (mut column, mut panel) = (0, w);
@@ -155,7 +150,7 @@ unsafe fn panels<L: Lanes, const P: usize, const U: usize>(
     y: *mut f32,
     k: usize,
     n: usize,
-    clamp: Clamp<L>,
+    clamp: [f32; 2],
 ) {
     unsafe {
         let mut sums = [[[L::splat(0.0); 2]; P]; U];
@@ -195,45 +190,9 @@ unsafe fn panels<L: Lanes, const P: usize, const U: usize>(
             }
             let column = panel * PANEL;
             if column < n {
-                store_panel(total, y.add(column), n - column, clamp);
-            }
-        }
-    }
-}
-
-/// Stores the first `n` of eight columns.
-#[inline(always)]
-unsafe fn store_panel<L: Lanes>(sum: [L; 2], y: *mut f32, n: usize, clamp: Clamp<L>) {
-    let [low, high] = [clamp.apply(sum[0]), clamp.apply(sum[1])];
-    unsafe {
-        if n >= PANEL {
-            low.store(y);
-            high.store(y.add(4));
-        } else {
-            store_first(low, y, n);
-            if n > 4 {
-                store_first(high, y.add(4), n - 4);
-            }
-        }
-    }
-}
-
-/// Stores the first `n` lanes, all of them if there are fewer.
-#[inline(always)]
-pub(crate) unsafe fn store_first<L: Lanes>(value: L, to: *mut f32, n: usize) {
-    unsafe {
-        if n >= 4 {
-            value.store(to);
-        } else {
-            let [a, b, c, _] = value.to_array();
-            if n > 0 {
-                to.write(a);
-            }
-            if n > 1 {
-                to.add(1).write(b);
-            }
-            if n > 2 {
-                to.add(2).write(c);
+                let [low, high] = clamp.map(|bound| L::splat(bound));
+                let total = [total[0].max(low).min(high), total[1].max(low).min(high)];
+                store_columns(total, y.add(column), n - column);
             }
         }
     }
@@ -270,10 +229,12 @@ mod tests {
             let w = packed(&weights, &bias, k, n);
             let y_stride = n + 2;
             let mut y = vec![99.0; rows * y_stride];
+            let mut scratch = vec![f32::NAN; 4 * k];
 
             unsafe {
                 let (x, w, y) = (x.as_ptr(), w.as_ptr(), y.as_mut_ptr());
-                dense_f32(x, w, y, rows, k, n, k, y_stride, -0.5, f32::INFINITY);
+                let scratch = scratch.as_mut_ptr();
+                dense_f32(x, w, y, scratch, rows, k, n, k, y_stride, -0.5, f32::INFINITY);
             }
 
             for row in 0..rows {

@@ -9,6 +9,8 @@
 //!   wrapper that enables their target feature.
 //! - No operation panics and none allocates.
 
+use crate::tile::Sums;
+
 /// Four lanes of `f32`. Loads and stores need no alignment.
 pub(crate) trait Lanes: Copy {
     /// # Safety
@@ -22,6 +24,8 @@ pub(crate) trait Lanes: Copy {
     unsafe fn store(self, p: *mut f32);
     fn splat(value: f32) -> Self;
     fn to_array(self) -> [f32; 4];
+    /// Lane `N` in every lane.
+    fn lane<const N: usize>(self) -> Self;
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
@@ -45,6 +49,11 @@ pub(crate) trait Lanes: Copy {
     fn split_exponent(self) -> (Self, Self);
     /// The magnitude of `self` with the sign of `sign`.
     fn copysign(self, sign: Self) -> Self;
+    /// [`crate::tile::tile`], out of line.
+    ///
+    /// # Safety
+    /// `a` holds `4 · k` numbers and `b` `8 · k`.
+    unsafe fn tile(a: *const f32, b: *const f32, k: usize, sums: *mut Sums);
 }
 
 /// Bits of 1/√2, where [`Lanes::split_exponent`] cuts.
@@ -58,12 +67,13 @@ mod wasm {
     use core::arch::wasm32::{
         f32x4_abs, f32x4_add, f32x4_convert_i32x4, f32x4_div, f32x4_extract_lane, f32x4_floor,
         f32x4_lt, f32x4_max, f32x4_min, f32x4_mul, f32x4_nearest, f32x4_neg, f32x4_relaxed_madd,
-        f32x4_splat, f32x4_sub, i32x4_add, i32x4_shl, i32x4_shr, i32x4_splat, i32x4_sub,
-        i32x4_trunc_sat_f32x4, v128, v128_and, v128_bitselect, v128_load, v128_load32_splat,
-        v128_store,
+        f32x4_splat, f32x4_sub, i32x4_add, i32x4_shl, i32x4_shr, i32x4_shuffle, i32x4_splat,
+        i32x4_sub, i32x4_trunc_sat_f32x4, v128, v128_and, v128_bitselect, v128_load,
+        v128_load32_splat, v128_store,
     };
 
     use super::{HALF_SQRT2_BITS, Lanes};
+    use crate::tile::{Sums, tile};
 
     /// simd128 alone: bit-identical in every engine.
     #[derive(Clone, Copy)]
@@ -74,7 +84,7 @@ mod wasm {
     pub(crate) struct Relaxed(pub(crate) v128);
 
     macro_rules! lanes {
-        ($name:ident, $a:ident, $b:ident, $c:ident => $mul_add:expr) => {
+        ($name:ident, $tile:ident, $a:ident, $b:ident, $c:ident => $mul_add:expr) => {
             impl Lanes for $name {
                 #[inline(always)]
                 unsafe fn load(p: *const f32) -> Self {
@@ -100,6 +110,15 @@ mod wasm {
                         f32x4_extract_lane::<2>(self.0),
                         f32x4_extract_lane::<3>(self.0),
                     ]
+                }
+                #[inline(always)]
+                fn lane<const N: usize>(self) -> Self {
+                    Self(match N {
+                        0 => i32x4_shuffle::<0, 0, 0, 0>(self.0, self.0),
+                        1 => i32x4_shuffle::<1, 1, 1, 1>(self.0, self.0),
+                        2 => i32x4_shuffle::<2, 2, 2, 2>(self.0, self.0),
+                        _ => i32x4_shuffle::<3, 3, 3, 3>(self.0, self.0),
+                    })
                 }
                 #[inline(always)]
                 fn add(self, other: Self) -> Self {
@@ -167,12 +186,28 @@ mod wasm {
                     let mask = i32x4_splat(i32::MIN);
                     Self(v128_bitselect(v128_and(sign.0, mask), self.0, mask))
                 }
+                #[inline(always)]
+                unsafe fn tile(a: *const f32, b: *const f32, k: usize, sums: *mut Sums) {
+                    unsafe { $tile(a, b, k, sums) }
+                }
             }
         };
     }
 
-    lanes!(Portable, a, b, c => f32x4_add(f32x4_mul(a, b), c));
-    lanes!(Relaxed, a, b, c => f32x4_relaxed_madd(a, b, c));
+    #[inline(never)]
+    #[target_feature(enable = "simd128")]
+    unsafe fn portable_tile(a: *const f32, b: *const f32, k: usize, sums: *mut Sums) {
+        unsafe { tile::<Portable>(a, b, k, sums) }
+    }
+
+    #[inline(never)]
+    #[target_feature(enable = "simd128,relaxed-simd")]
+    unsafe fn relaxed_tile(a: *const f32, b: *const f32, k: usize, sums: *mut Sums) {
+        unsafe { tile::<Relaxed>(a, b, k, sums) }
+    }
+
+    lanes!(Portable, portable_tile, a, b, c => f32x4_add(f32x4_mul(a, b), c));
+    lanes!(Relaxed, relaxed_tile, a, b, c => f32x4_relaxed_madd(a, b, c));
 }
 
 /// Four plain numbers: what native builds run.
@@ -214,6 +249,10 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn to_array(self) -> [f32; 4] {
         self.0
+    }
+    #[inline(always)]
+    fn lane<const N: usize>(self) -> Self {
+        Self([self.0[N % 4]; 4])
     }
     #[inline(always)]
     fn add(self, other: Self) -> Self {
@@ -280,6 +319,10 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn copysign(self, sign: Self) -> Self {
         self.zip(sign, libm::copysignf)
+    }
+    #[inline(always)]
+    unsafe fn tile(a: *const f32, b: *const f32, k: usize, sums: *mut Sums) {
+        unsafe { crate::tile::tile::<Self>(a, b, k, sums) }
     }
 }
 

@@ -26,6 +26,7 @@
 
 mod lanes;
 mod math;
+mod tile;
 
 mod activation;
 mod conv;

@@ -12,8 +12,8 @@
 //! - Indices of maxima: no covered operator hands them out.
 
 use crate::{
-    dense::store_first,
     lanes::{Lanes, kernel, load_first},
+    tile::store_first,
 };
 
 /// The sizes of a pooling, as 32-bit numbers in the module's data.

@@ -1,0 +1,76 @@
+//! The client of one model management account; each resource adds its calls in a file of its own.
+
+use serde::de::DeserializeOwned;
+use shared::{
+    Page,
+    paths::{AccountPath, versioned},
+};
+
+use super::{client::EdgeClient, failure::EdgeError};
+
+/// Talks to one account.
+#[derive(Debug, Clone)]
+pub(crate) struct AccountClient {
+    pub(super) edge: EdgeClient,
+    pub(super) path: AccountPath,
+}
+
+impl std::fmt::Debug for EdgeClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EdgeClient")
+    }
+}
+
+impl AccountClient {
+    pub(crate) fn new(edge: EdgeClient, path: AccountPath) -> Self {
+        Self { edge, path }
+    }
+
+    /// Every row of a list, following `nextLink`, up to `limit`.
+    pub(super) async fn all<T: DeserializeOwned>(
+        &self,
+        path: String,
+        limit: usize,
+    ) -> Result<Vec<T>, EdgeError> {
+        let mut next = Some(versioned(&path));
+        let mut rows = Vec::new();
+        while let Some(path) = next.filter(|_| rows.len() < limit) {
+            let page: Page<T> = self.edge.get(path).await?;
+            rows.extend(page.value);
+            next = page.next_link.as_deref().map(same_origin);
+        }
+        Ok(rows)
+    }
+}
+
+/// Path and query of an absolute address: what it names here, behind whatever proxy we are.
+pub(crate) fn same_origin(address: &str) -> String {
+    let after_scheme = address.split_once("://").map_or(address, |(_, rest)| rest);
+    match after_scheme.find('/') {
+        Some(start) if address.contains("://") => after_scheme[start..].to_owned(),
+        _ => address.to_owned(),
+    }
+}
+
+/// The last segment of an address: the id in `Operation-Location` and `resourceLocation`.
+pub(crate) fn last_segment(address: &str) -> &str {
+    let path = address.split(['?', '#']).next().unwrap_or_default();
+    path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absolute_addresses_are_followed_on_this_origin() {
+        assert_eq!(same_origin("https://edge:8443/api/x?a=1"), "/api/x?a=1");
+        assert_eq!(same_origin("/api/x"), "/api/x");
+    }
+
+    #[test]
+    fn an_operations_id_is_the_last_segment_of_its_address() {
+        assert_eq!(last_segment("http://h/api/operations/42?api-version=1"), "42");
+        assert_eq!(last_segment("/a/b/"), "b");
+    }
+}

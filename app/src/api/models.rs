@@ -1,0 +1,78 @@
+//! Models and their signatures.
+
+use serde::Deserialize;
+use shared::{
+    Manifest, ManifestRequest, Model, ModelId, ModelRequest, RuntimeType, Signature, TargetRuntime,
+    UnsupportedOperator, paths::versioned,
+};
+
+use super::{account::AccountClient, client::Call, failure::EdgeError};
+
+/// What a model takes and gives, and what stands in its way.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ModelCheck {
+    /// Absent where it could not be told.
+    pub(crate) signature: Option<Signature>,
+    pub(crate) unsupported: Vec<UnsupportedOperator>,
+}
+
+#[derive(Deserialize)]
+struct UnsupportedPart {
+    #[serde(default)]
+    unsupported: Vec<UnsupportedOperator>,
+}
+
+impl AccountClient {
+    pub(crate) async fn list_models(self) -> Result<Vec<Model>, EdgeError> {
+        self.all(self.path.models(), 1000).await
+    }
+
+    /// Every version of one name, newest first.
+    pub(crate) async fn model_versions(self, name: String) -> Result<Vec<Model>, EdgeError> {
+        let path = format!("{}?name={}", self.path.models(), shared::paths::encode(&name));
+        self.all(path, 1000).await
+    }
+
+    pub(crate) async fn model(self, id: ModelId) -> Result<Model, EdgeError> {
+        self.edge.get(versioned(&self.path.model(id))).await
+    }
+
+    /// The signature, or `None` while the model's bytes are unread.
+    pub(crate) async fn model_check(self, id: ModelId) -> Result<Option<ModelCheck>, EdgeError> {
+        let call = Call::get(versioned(&self.path.model_signature(id)));
+        let answer = self.edge.exchange(call).await?;
+        if answer.status == 409 {
+            return Ok(None);
+        }
+        if !answer.is_success() {
+            return Err(answer.failure());
+        }
+        let UnsupportedPart { unsupported } = answer.read()?;
+        Ok(Some(ModelCheck { signature: answer.read().ok(), unsupported }))
+    }
+
+    pub(crate) async fn register_model(self, request: ModelRequest) -> Result<Model, EdgeError> {
+        self.edge.post(versioned(&self.path.models()), &request).await
+    }
+
+    pub(crate) async fn delete_model(self, id: ModelId) -> Result<(), EdgeError> {
+        self.edge.delete(versioned(&self.path.model(id))).await
+    }
+
+    /// Registers a manifest of one model, the step between a model and its image.
+    pub(crate) async fn register_manifest(&self, model: &Model) -> Result<Manifest, EdgeError> {
+        let hand_written = model.mime_type == "application/wasm";
+        let runtime_type = if hand_written { RuntimeType::Wasm } else { RuntimeType::Onnx };
+        let request = ManifestRequest {
+            name: model.name.clone(),
+            description: None,
+            driver_program: "score".to_owned(),
+            assets: vec![],
+            model_ids: Some(vec![model.id.to_string()]),
+            model_type: None,
+            target_runtime: TargetRuntime { runtime_type, properties: Default::default() },
+            webservice_type: None,
+        };
+        self.edge.post(versioned(&self.path.manifests()), &request).await
+    }
+}

@@ -1,0 +1,266 @@
+//! The composition: who is signed in, which account and page the address names, and the frame.
+
+use leptos::prelude::*;
+use shared::{Me, paths};
+use wasm_bindgen_futures::spawn_local;
+
+use crate::{
+    api::{AccountClient, AccountRef, EdgeClient, Query},
+    components::{
+        Clock, Glyph, Icon, Loaded, NavItem, Shell, ToastBox, use_toasts, wear_kept_theme,
+    },
+    navigation::{Navigation, use_navigation},
+    pages::{self, Deploying},
+    route::{Page, Route},
+    text::{fill, language, t},
+};
+
+/// Who is signed in and what they may see; everything a page needs to know of the session.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Session {
+    pub(crate) me: Me,
+    pub(crate) accounts: Vec<AccountRef>,
+}
+
+/// The account that the address names.
+#[derive(Debug, Clone)]
+pub(crate) struct CurrentAccount {
+    /// Its calls.
+    pub(crate) client: AccountClient,
+    key: String,
+    actions: Vec<String>,
+}
+
+impl CurrentAccount {
+    /// The address of a page of this account.
+    pub(crate) fn href(&self, page: Page) -> String {
+        Route::Account(self.key.clone(), page).href()
+    }
+
+    /// Whether the visitor may change things here.
+    pub(crate) fn may_write(&self) -> bool {
+        self.actions.iter().any(|action| action == "write")
+    }
+
+    /// Whether the visitor may read service keys.
+    pub(crate) fn may_read_keys(&self) -> bool {
+        self.actions.iter().any(|action| action == "keys")
+    }
+}
+
+/// The account of the page that calls this.
+pub(crate) fn use_account() -> CurrentAccount {
+    expect_context::<CurrentAccount>()
+}
+
+/// Draws the site.
+pub(crate) fn start() {
+    wear_kept_theme();
+    if let Some(root) = document().document_element() {
+        let _ = root.set_attribute("lang", language().tag());
+    }
+    if let Some(boot) = document().get_element_by_id("boot") {
+        boot.remove();
+    }
+    mount_to_body(App);
+}
+
+#[component]
+fn App() -> impl IntoView {
+    let navigation = Navigation::start();
+    let edge = EdgeClient::new();
+    provide_context(navigation);
+    provide_context(edge);
+    provide_context(ToastBox::new());
+    provide_context(Clock::start());
+    provide_context(Deploying::new());
+
+    let route = navigation.route();
+    Effect::new(move |_| {
+        if edge.signed_out().get() && route.get_untracked() != Route::SignIn {
+            let back = paths::encode(&navigation.current());
+            navigation.replace(&format!("{}?return={back}", paths::SIGN_IN));
+        }
+    });
+    let outside = Memo::new(move |_| route.get() == Route::SignIn);
+    move || {
+        if outside.get() {
+            view! { <pages::SignInPage /> }.into_any()
+        } else {
+            edge.signed_out().set(false);
+            view! { <Inside route /> }.into_any()
+        }
+    }
+}
+
+/// Everything behind the sign-in.
+#[component]
+fn Inside(route: Memo<Route>) -> impl IntoView {
+    let edge = expect_context::<EdgeClient>();
+    let session = Query::new(move || async move {
+        let me = edge.me().await?;
+        let accounts = edge.accounts().await?;
+        Ok(Session { me, accounts })
+    });
+    view! {
+        <Loaded query=session let:session>
+            <Frame route session=session.get_untracked() />
+        </Loaded>
+    }
+}
+
+#[component]
+fn Frame(route: Memo<Route>, session: Session) -> impl IntoView {
+    let navigation = use_navigation();
+    let edge = expect_context::<EdgeClient>();
+    let first = session.accounts.first().map(|account| account.key.clone()).unwrap_or_default();
+    let known: Vec<String> = session.accounts.iter().map(|account| account.key.clone()).collect();
+
+    let home = first.clone();
+    Effect::new(move |_| {
+        if route.get() == Route::Home && !home.is_empty() {
+            navigation.replace(&Route::Account(home.clone(), Page::Overview).href());
+        }
+    });
+
+    let key = Memo::new(move |_| match route.get() {
+        Route::Account(key, _) => key,
+        _ => first.clone(),
+    });
+    let items = move || nav_items(&key.get());
+    let current = move || match route.get() {
+        Route::Account(_, page) => nav_place(&page),
+        _ => None,
+    };
+    let footer = view! { <SessionMenu session=session.clone() key route /> }.into_any();
+
+    // A page is built anew when its address changes, but not when only its tab does.
+    let shown = Memo::new(move |_| match route.get() {
+        Route::Account(key, page) if known.contains(&key) => Some((key, page.without_tab())),
+        _ => None,
+    });
+    let waiting = Memo::new(move |_| route.get() == Route::Home);
+    let nobody = session.accounts.is_empty();
+    let content = move || match shown.get() {
+        Some((key, page)) => {
+            if let Some(account) = session.accounts.iter().find(|account| account.key == key) {
+                provide_context(CurrentAccount {
+                    client: AccountClient::new(edge, account.path.clone()),
+                    key,
+                    actions: session.me.actions.clone(),
+                });
+            }
+            pages::page(page)
+        }
+        None if nobody => view! { <pages::NoAccountPage /> }.into_any(),
+        None if waiting.get() => ().into_any(),
+        None => view! { <pages::NotFoundPage /> }.into_any(),
+    };
+    view! {
+        <Shell
+            home=Signal::derive(move || Route::Account(key.get(), Page::Overview).href())
+            items=Signal::derive(items)
+            current=Signal::derive(current)
+            page=Signal::derive(move || route.get().href())
+            footer
+        >
+            {content}
+        </Shell>
+    }
+}
+
+const NAVIGATION: [(Page, Glyph); 5] = [
+    (Page::Overview, Glyph::Overview),
+    (Page::Models, Glyph::Model),
+    (Page::Images, Glyph::Image),
+    (Page::Services, Glyph::Service),
+    (Page::Operations, Glyph::Operation),
+];
+
+fn nav_items(key: &str) -> Vec<NavItem> {
+    let labels = [t().overview, t().models, t().images, t().services, t().operations];
+    NAVIGATION
+        .into_iter()
+        .zip(labels)
+        .map(|((page, glyph), label)| NavItem {
+            label,
+            glyph,
+            href: Route::Account(key.to_owned(), page).href(),
+        })
+        .collect()
+}
+
+/// The entry of the navigation that a page belongs to.
+fn nav_place(page: &Page) -> Option<usize> {
+    let section = page.clone().section();
+    NAVIGATION.iter().position(|(page, _)| *page == section)
+}
+
+/// Who is signed in, where, and the way out.
+#[component]
+fn SessionMenu(session: Session, key: Memo<String>, route: Memo<Route>) -> impl IntoView {
+    let navigation = use_navigation();
+    let (edge, toasts) = (expect_context::<EdgeClient>(), use_toasts());
+    let sign_out = move |_| {
+        spawn_local(async move {
+            match edge.sign_out().await {
+                Ok(()) => navigation.go(paths::SIGN_IN),
+                Err(error) => toasts.warn(fill(t().sign_out_failed, &[("why", &error.message)])),
+            }
+        });
+    };
+    let choose = move |event| {
+        let chosen = event_target_value(&event);
+        let page = match route.get_untracked() {
+            Route::Account(_, page) => page.section(),
+            _ => Page::Overview,
+        };
+        navigation.go(&Route::Account(chosen, page).href());
+    };
+    let many = session.accounts.len() > 1;
+    let options = session
+        .accounts
+        .iter()
+        .map(|account| {
+            let own = account.key.clone();
+            let label = format!("{} · {}", account.name, account.resource_group);
+            view! {
+                <option value=account.key.clone() selected=move || key.with(|key| *key == own)>
+                    {label}
+                </option>
+            }
+        })
+        .collect_view();
+    let only = session.accounts.first().map(|account| account.name.clone());
+    let account = if many {
+        view! {
+            <label class="shell-label" for="account">{t().account}</label>
+            <select id="account" class="shell-select" on:change=choose>{options}</select>
+        }
+        .into_any()
+    } else {
+        view! {
+            <p class="shell-label">{t().account}</p>
+            <p class="shell-value">{only}</p>
+        }
+        .into_any()
+    };
+    let roles: Vec<&str> = {
+        let mut roles: Vec<_> = session.me.roles.iter().map(|held| held.role.as_str()).collect();
+        roles.sort_unstable();
+        roles.dedup();
+        roles
+    };
+    view! {
+        <div class="shell-account">{account}</div>
+        <div class="shell-user">
+            <Icon glyph=Glyph::User />
+            <span class="shell-value">{session.me.name.clone()}</span>
+            <span class="shell-label">{roles.join(", ")}</span>
+        </div>
+        <button type="button" class="shell-button" on:click=sign_out>
+            <Icon glyph=Glyph::SignOut />
+            <span>{t().sign_out}</span>
+        </button>
+    }
+}

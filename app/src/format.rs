@@ -1,0 +1,132 @@
+//! Numbers as people read them; everything here is plain arithmetic and is tested natively.
+
+use std::time::Duration;
+
+/// `1.4 MB`, in powers of 1,000 as storage is sold and downloads are counted.
+pub(crate) fn bytes(n: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+    let mut value = n as f64;
+    if value < 1000.0 {
+        return format!("{n} B");
+    }
+    let mut unit = "B";
+    for next in ["kB", "MB", "GB", "TB"] {
+        if value < 999.5 {
+            break;
+        }
+        value /= 1000.0;
+        unit = next;
+    }
+    let digits = if value < 9.95 { 1 } else { 0 };
+    format!("{value:.digits$} {unit}")
+}
+
+/// `3.2 ms`, `840 µs`, `1.5 s`.
+pub(crate) fn duration(took: Duration) -> String {
+    let seconds = took.as_secs_f64();
+    if seconds < 0.001 {
+        format!("{:.0} µs", seconds * 1e6)
+    } else if seconds < 0.01 {
+        format!("{:.1} ms", seconds * 1e3)
+    } else if seconds < 1.0 {
+        format!("{:.0} ms", seconds * 1e3)
+    } else {
+        format!("{seconds:.1} s")
+    }
+}
+
+/// An amount and a unit for `Intl.RelativeTimeFormat`; negative is the past.
+pub(crate) fn relative_unit(seconds: f64) -> (f64, &'static str) {
+    const STEPS: [(f64, f64, &str); 5] = [
+        (60.0, 1.0, "second"),
+        (3600.0, 60.0, "minute"),
+        (86_400.0, 3600.0, "hour"),
+        (2_592_000.0, 86_400.0, "day"),
+        (31_536_000.0, 2_592_000.0, "month"),
+    ];
+    // Clocks differ by a few seconds: nothing has "happened in 2 seconds".
+    let seconds = if seconds.abs() < 10.0 { 0.0 } else { seconds };
+    let (size, unit) = STEPS
+        .iter()
+        .find(|(below, _, _)| seconds.abs() < *below)
+        .map_or((31_536_000.0, "year"), |(_, size, unit)| (*size, *unit));
+    ((seconds / size).trunc() + 0.0, unit)
+}
+
+/// The start of a hash, enough to tell two apart.
+pub(crate) fn short_hash(hash: &str) -> String {
+    hash.chars().take(12).collect()
+}
+
+/// A name for a service out of any name: lower case, letters, digits and `-`.
+pub(crate) fn service_name(name: &str) -> String {
+    let mapped: String = name
+        .to_ascii_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(63)
+        .collect();
+    mapped.trim_matches('-').to_owned()
+}
+
+/// A name for a model out of its file's: without the ending, without what names may not hold.
+pub(crate) fn model_name(file_name: &str) -> String {
+    let stem = file_name.rsplit_once('.').map_or(file_name, |(stem, _)| stem);
+    let mapped: String = stem
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' })
+        .take(100)
+        .collect();
+    mapped.trim_matches(['-', '.', '_']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_two_or_three_digits() {
+        let sizes = [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (28_713, "29 kB"),
+            (999_900, "1.0 MB"),
+            (2_147_483_648, "2.1 GB"),
+        ];
+        for (n, text) in sizes {
+            assert_eq!(bytes(n), text);
+        }
+    }
+
+    #[test]
+    fn durations_keep_their_meaning_at_every_scale() {
+        for (micros, text) in
+            [(840, "840 µs"), (3_240, "3.2 ms"), (48_000, "48 ms"), (1_500_000, "1.5 s")]
+        {
+            assert_eq!(duration(Duration::from_micros(micros)), text);
+        }
+    }
+
+    #[test]
+    fn moments_are_told_in_the_largest_whole_unit() {
+        assert_eq!(relative_unit(3.0), (0.0, "second"));
+        assert_eq!(relative_unit(-59.0), (-59.0, "second"));
+        assert_eq!(relative_unit(-3599.0), (-59.0, "minute"));
+        assert_eq!(relative_unit(-90_000.0), (-1.0, "day"));
+    }
+
+    #[test]
+    fn names_are_proposed_that_the_server_accepts() {
+        for name in ["Breast Cancer (50 trees).onnx", "_hidden", "模型.v2.onnx", "iris.onnx"] {
+            let model = model_name(name);
+            assert!(model.is_empty() || shared::validate_name(&model).is_ok(), "{model}");
+            let service = service_name(&model);
+            assert!(
+                service.is_empty() || shared::validate_service_name(&service).is_ok(),
+                "{service}"
+            );
+        }
+        assert_eq!(service_name(&model_name("Breast_Cancer.onnx")), "breast-cancer");
+    }
+}

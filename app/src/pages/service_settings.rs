@@ -1,0 +1,84 @@
+//! A service's settings, changed while it serves.
+
+use leptos::{ev::SubmitEvent, prelude::*};
+use shared::{Service, ServiceUpdateRequest};
+use wasm_bindgen_futures::spawn_local;
+
+use super::settings_form::{SettingsFields, SettingsForm};
+use crate::{
+    api::EdgeError,
+    app::use_account,
+    components::{Button, ButtonKind, FailureNote, Panel, use_toasts},
+    settings::Draft,
+    text::t,
+};
+
+/// The form; only what was changed is sent.
+#[component]
+pub(super) fn Settings(
+    service: Signal<Service>,
+    /// Tells the page that the service is no longer what it was.
+    #[prop(into)]
+    changed: Callback<()>,
+) -> impl IntoView {
+    let account = use_account();
+    let toasts = use_toasts();
+    // Compared with what the form began with: a poll must not undo what is being typed.
+    let before = StoredValue::new(service.with_untracked(Draft::of));
+    let fields = SettingsFields::new(before.get_value());
+    let busy = RwSignal::new(false);
+    let failure = RwSignal::new(None::<EdgeError>);
+    let request = Memo::new(move |_| fields.request(&before.get_value()));
+    let unchanged = move || {
+        busy.get() || request.get().is_none_or(|request| request == ServiceUpdateRequest::default())
+    };
+    let (client, may_write) = (account.client.clone(), account.may_write());
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        let Some(request) = request.get_untracked() else { return };
+        let (client, id) = (client.clone(), service.with_untracked(|it| it.id.to_string()));
+        busy.set(true);
+        failure.set(None);
+        spawn_local(async move {
+            let done = match client.update_service(&id, &request).await {
+                Ok(started) => client.finished(started.0, |_| ()).await.map(drop),
+                Err(error) => Err(error),
+            };
+            match done {
+                Ok(()) => {
+                    toasts.say(t().settings_saved);
+                    if let Ok(now) = client.service(id).await {
+                        before.try_update_value(|before| *before = Draft::of(&now));
+                    }
+                    changed.try_run(());
+                }
+                Err(error) => {
+                    failure.try_set(Some(error));
+                }
+            }
+            busy.try_set(false);
+        });
+    };
+    view! {
+        <form on:submit=submit class="narrow">
+            <Panel id="settings" title=t().settings>
+                <SettingsForm fields />
+                {move || failure.get().map(|error| view! { <FailureNote error /> })}
+                {may_write
+                    .then(|| {
+                        view! {
+                            <div class="actions">
+                                <Button
+                                    label=t().save
+                                    kind=ButtonKind::Primary
+                                    submit=true
+                                    busy
+                                    disabled=Signal::derive(unchanged)
+                                />
+                            </div>
+                        }
+                    })}
+            </Panel>
+        </form>
+    }
+}

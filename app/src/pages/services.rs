@@ -1,0 +1,126 @@
+//! `/services`: what answers, and what it serves.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+use shared::Service;
+
+use super::state::State;
+use crate::{
+    api::Query,
+    app::use_account,
+    components::{
+        ButtonKind, Empty, Glyph, LinkButton, Loaded, Moment, PageHeader, SearchBox, Table,
+    },
+    navigation::use_navigation,
+    route::{Page, ServiceTab},
+    text::t,
+};
+
+/// Deployed images.
+#[component]
+pub(crate) fn ServicesPage() -> impl IntoView {
+    let account = use_account();
+    let client = account.client.clone();
+    let services = Query::polling(
+        move || client.clone().list_services(),
+        |services: &Vec<Service>| {
+            let busy = services.iter().any(|service| !service.state.is_final());
+            Some(Duration::from_secs(if busy { 1 } else { 10 }))
+        },
+    );
+    let deploy = account.href(Page::Deploy);
+    let actions = account.may_write().then(|| {
+        view! { <LinkButton label=t().deploy href=deploy icon=Glyph::Rocket kind=ButtonKind::Primary /> }
+    });
+    view! {
+        <PageHeader title=t().services>{actions}</PageHeader>
+        <Loaded query=services let:services>
+            <Show when=move || services.with(|all| !all.is_empty())>
+                <SearchBox label=t().search_services />
+            </Show>
+            <ServiceRows services />
+        </Loaded>
+    }
+}
+
+/// The table of services, or what to do while there is none.
+#[component]
+pub(crate) fn ServiceRows(services: Signal<Vec<Service>>) -> impl IntoView {
+    let search = use_navigation().query("search");
+    let empty = Memo::new(move |_| services.with(Vec::is_empty));
+    let rows = Memo::new(move |_| {
+        let wanted = search.get().unwrap_or_default().to_lowercase();
+        services.with(|all| {
+            all.iter().filter(|service| service.name.contains(&wanted)).cloned().collect::<Vec<_>>()
+        })
+    });
+    let href = use_account().href(Page::Deploy);
+    move || {
+        if empty.get() {
+            let href = href.clone();
+            view! {
+                <Empty glyph=Glyph::Service title=t().services_empty hint=t().services_empty_hint>
+                    <LinkButton label=t().deploy href icon=Glyph::Rocket kind=ButtonKind::Primary />
+                </Empty>
+            }
+            .into_any()
+        } else {
+            view! {
+                <Show
+                    when=move || rows.with(|rows| !rows.is_empty())
+                    fallback=|| view! { <Empty glyph=Glyph::Search title=t().nothing_found hint=t().nothing_found_hint /> }
+                >
+                    <Table
+                        caption=t().services
+                        columns=vec![t().name, t().state, t().serves, t().replicas, t().updated, t().actions]
+                        rows=rows.into()
+                        key=|service| {
+                            format!(
+                                "{}{}{}{}{}",
+                                service.id,
+                                service.state,
+                                service.image_id,
+                                service.replicas,
+                                service.updated_at,
+                            )
+                        }
+                        row=|service| view! { <ServiceRow service /> }
+                    />
+                </Show>
+            }
+            .into_any()
+        }
+    }
+}
+
+#[component]
+fn ServiceRow(service: Service) -> impl IntoView {
+    let account = use_account();
+    let href = account.href(Page::Service(service.name.clone(), ServiceTab::Summary));
+    let try_it = account.href(Page::Service(service.name.clone(), ServiceTab::TryIt));
+    let image = service.image.map_or_else(
+        || ().into_any(),
+        |image| {
+            let href = account.href(Page::Image(image.id));
+            view! { <a href=href>{format!("{} v{}", image.name, image.version)}</a> }.into_any()
+        },
+    );
+    let failed =
+        service.error.map(|error| view! { <span class="sub sub-bad">{error.message}</span> });
+    view! {
+        <tr>
+            <th scope="row"><a href=href>{service.name}</a></th>
+            <td>
+                <State state=service.state succeeded=t().serving />
+                {failed}
+            </td>
+            <td>{image}</td>
+            <td class="number">{service.replicas}</td>
+            <td><Moment at=service.updated_at /></td>
+            <td>
+                <LinkButton label=t().try_it href=try_it icon=Glyph::Play kind=ButtonKind::Quiet />
+            </td>
+        </tr>
+    }
+}

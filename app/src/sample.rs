@@ -1,0 +1,295 @@
+//! From a signature to a call: the form's columns, the request document, the shell command.
+//!
+//! # Invariants
+//! - What the form sends is what the `curl` line sends: both come from one document.
+//! - A number is passed on as it was typed; nothing is rounded through a float here.
+
+use serde_json::{Map, Value, json};
+use shared::{ElementType, Role, Signature, TensorSpec};
+
+/// Most fields that a form may have.
+const FORM_COLUMNS: u64 = 64;
+/// Most values that an example document spells out.
+const EXAMPLE_VALUES: u64 = 4096;
+
+/// One field of the form.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) element_type: ElementType,
+    pub(crate) example: String,
+}
+
+/// Why a typed value cannot be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BadValue {
+    NotANumber,
+    NotAnInteger,
+    NotABool,
+    Missing,
+}
+
+/// The fields of a form for one row, or `None` where rows are too large for one.
+pub(crate) fn columns(signature: &Signature) -> Option<Vec<Column>> {
+    match signature.inputs.as_slice() {
+        [input] => {
+            let n = input.row_len().filter(|n| (1..=FORM_COLUMNS).contains(n))?;
+            (0..usize::try_from(n).ok()?)
+                .map(|i| Some(column(input, i, column_name(input, i))))
+                .collect()
+        }
+        inputs => {
+            let single = inputs.iter().all(|input| input.row_len() == Some(1));
+            let fits = u64::try_from(inputs.len()).is_ok_and(|n| (1..=FORM_COLUMNS).contains(&n));
+            (single && fits)
+                .then(|| inputs.iter().map(|input| column(input, 0, input.name.clone())).collect())
+        }
+    }
+}
+
+fn column_name(input: &TensorSpec, i: usize) -> String {
+    let known = input.columns.as_ref().and_then(|names| names.get(i));
+    known.cloned().unwrap_or_else(|| format!("x{i}"))
+}
+
+fn column(input: &TensorSpec, i: usize, name: String) -> Column {
+    let example = match input.example.as_ref().and_then(|row| row.get(i)) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) => String::new(),
+        Some(value) => value.to_string(),
+        None => zero(input.element_type).to_string().trim_matches('"').to_owned(),
+    };
+    Column { name, element_type: input.element_type, example }
+}
+
+fn zero(element_type: ElementType) -> Value {
+    match element_type {
+        ElementType::Bool => Value::Bool(false),
+        ElementType::String => Value::String(String::new()),
+        _ => Value::from(0),
+    }
+}
+
+fn is_float(element_type: ElementType) -> bool {
+    matches!(
+        element_type,
+        ElementType::Float16 | ElementType::Bfloat16 | ElementType::Float32 | ElementType::Float64
+    )
+}
+
+/// Reads one typed value; an empty field of a floating-point column is a missing value.
+pub(crate) fn read_value(column: &Column, text: &str) -> Result<Value, BadValue> {
+    let trimmed = text.trim();
+    match column.element_type {
+        ElementType::String => Ok(Value::String(text.to_owned())),
+        ElementType::Bool => match trimmed {
+            "true" | "1" => Ok(Value::Bool(true)),
+            "false" | "0" => Ok(Value::Bool(false)),
+            _ => Err(BadValue::NotABool),
+        },
+        kind if trimmed.is_empty() => {
+            if is_float(kind) {
+                Ok(Value::Null)
+            } else {
+                Err(BadValue::Missing)
+            }
+        }
+        kind => {
+            let number = json_number(trimmed).ok_or(BadValue::NotANumber)?;
+            if !is_float(kind) && !(number.is_i64() || number.is_u64()) {
+                return Err(BadValue::NotAnInteger);
+            }
+            Ok(Value::Number(number))
+        }
+    }
+}
+
+/// A JSON number out of what people type: `.5`, `5.` and `+5` are numbers to them.
+fn json_number(text: &str) -> Option<serde_json::Number> {
+    let text = text.strip_prefix('+').unwrap_or(text);
+    if let Ok(number) = text.parse() {
+        return Some(number);
+    }
+    text.parse::<f64>().ok().and_then(serde_json::Number::from_f64)
+}
+
+/// The request document of one row of typed values.
+pub(crate) fn document(signature: &Signature, columns: &[Column], values: &[Value]) -> Value {
+    let row = if signature.inputs.len() == 1 {
+        Value::Array(values.to_vec())
+    } else {
+        let named =
+            columns.iter().zip(values).map(|(column, value)| (column.name.clone(), value.clone()));
+        Value::Object(named.collect::<Map<_, _>>())
+    };
+    json!({ "data": [row] })
+}
+
+/// A document to start editing from; `None` where even an example would be too long to edit.
+pub(crate) fn example_document(signature: &Signature) -> Option<Value> {
+    let rows: Option<Vec<(String, Value)>> = signature
+        .inputs
+        .iter()
+        .map(|input| {
+            let n = input.row_len().filter(|n| *n <= EXAMPLE_VALUES)?;
+            let values: Vec<Value> = match &input.example {
+                Some(example) => example.clone(),
+                None => (0..n).map(|_| zero(input.element_type)).collect(),
+            };
+            let value = match <[Value; 1]>::try_from(values) {
+                Ok([value]) if signature.inputs.len() > 1 => value,
+                Ok(value) => Value::Array(value.into()),
+                Err(values) => Value::Array(values),
+            };
+            Some((input.name.clone(), value))
+        })
+        .collect();
+    let mut rows = rows?;
+    let row = match rows.len() {
+        1 => rows.swap_remove(0).1,
+        _ => Value::Object(rows.into_iter().collect()),
+    };
+    Some(json!({ "data": [row] }))
+}
+
+/// The document with each row on one line, which is how rows are read and edited.
+pub(crate) fn pretty(document: &Value) -> String {
+    let Some(rows) = document.get("data").and_then(Value::as_array) else {
+        return serde_json::to_string_pretty(document).unwrap_or_default();
+    };
+    let rows: Vec<String> = rows.iter().map(|row| format!("    {}", spaced(row))).collect();
+    format!("{{\n  \"data\": [\n{}\n  ]\n}}", rows.join(",\n"))
+}
+
+/// One line with a space after each comma, so that it can wrap.
+fn spaced(value: &Value) -> String {
+    match value {
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(spaced).collect::<Vec<_>>().join(", "))
+        }
+        Value::Object(members) => {
+            let members: Vec<String> = members
+                .iter()
+                .map(|(name, value)| format!("{}: {}", Value::from(name.as_str()), spaced(value)))
+                .collect();
+            format!("{{{}}}", members.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The shell command that makes the same call.
+pub(crate) fn curl(url: &str, key: &str, document: &str) -> String {
+    // Compact where it is JSON; what is half typed is passed on as it stands.
+    let body = serde_json::from_str::<Value>(document)
+        .map_or_else(|_| document.to_owned(), |value| value.to_string());
+    format!(
+        "curl -sS {} \\\n  -H {} \\\n  -H 'Content-Type: application/json' \\\n  -d {}",
+        quoted(url),
+        quoted(&format!("Authorization: Bearer {key}")),
+        quoted(&body)
+    )
+}
+
+/// A word that a POSIX shell passes on unchanged.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// One class and its probability.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ClassChance {
+    pub(crate) class: String,
+    pub(crate) chance: f64,
+}
+
+/// The first row's probabilities, where the answer holds some.
+pub(crate) fn chances(signature: &Signature, answer: &str) -> Option<Vec<ClassChance>> {
+    let answer: Value = serde_json::from_str(answer).ok()?;
+    let row = answer.get("predict_proba")?.get(0)?.as_array()?;
+    let classes =
+        signature.output_with(Role::Probabilities).and_then(|(_, out)| out.classes.as_ref());
+    row.iter()
+        .enumerate()
+        .map(|(i, chance)| {
+            let class = match classes.and_then(|classes| classes.get(i)) {
+                Some(shared::Label::Int(n)) => n.to_string(),
+                Some(shared::Label::Text(text)) => text.clone(),
+                None => i.to_string(),
+            };
+            Some(ClassChance { class, chance: chance.as_f64()? })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signature(inputs: Value) -> Signature {
+        let text = json!({"contract": 1, "inputs": inputs, "outputs": [
+            {"name": "p", "type": "float32", "shape": ["rows", 2], "role": "probabilities", "classes": ["no", "yes"]}]});
+        serde_json::from_value(text).unwrap()
+    }
+
+    #[test]
+    fn a_form_has_the_models_columns_and_its_example() {
+        let signature = signature(json!([{"name": "X", "type": "float32", "shape": ["rows", 2],
+            "columns": ["age", "height"], "example": [41.5, null]}]));
+
+        let columns = columns(&signature).unwrap();
+
+        assert_eq!(columns[0].name, "age");
+        assert_eq!(columns[0].example, "41.5");
+        assert_eq!(columns[1].example, "");
+        let values =
+            [read_value(&columns[0], " .5 ").unwrap(), read_value(&columns[1], "").unwrap()];
+        assert_eq!(document(&signature, &columns, &values), json!({"data": [[0.5, null]]}));
+    }
+
+    #[test]
+    fn several_inputs_become_a_row_of_named_values() {
+        let signature = signature(json!([
+            {"name": "age", "type": "int64", "shape": ["rows", 1]},
+            {"name": "city", "type": "string", "shape": ["rows", 1]}]));
+
+        let columns = columns(&signature).unwrap();
+        let values =
+            [read_value(&columns[0], "41").unwrap(), read_value(&columns[1], "Seoul").unwrap()];
+
+        assert_eq!(
+            document(&signature, &columns, &values),
+            json!({"data": [{"age": 41, "city": "Seoul"}]})
+        );
+        assert_eq!(read_value(&columns[0], "4.5"), Err(BadValue::NotAnInteger));
+        assert_eq!(read_value(&columns[0], ""), Err(BadValue::Missing));
+        assert_eq!(example_document(&signature), Some(json!({"data": [{"age": 0, "city": ""}]})));
+    }
+
+    #[test]
+    fn an_image_is_no_form_and_too_long_to_edit() {
+        let signature =
+            signature(json!([{"name": "X", "type": "float32", "shape": [1, 3, 224, 224]}]));
+
+        assert_eq!(columns(&signature), None);
+        assert_eq!(example_document(&signature), None);
+    }
+
+    #[test]
+    fn the_shell_command_survives_quotes() {
+        let line = curl("http://h/score", "k'y", r#"{"data": [["it's"]]}"#);
+
+        assert!(line.contains(r"Bearer k'\''y"), "{line}");
+        assert!(line.contains(r#"-d '{"data":[["it'\''s"]]}'"#), "{line}");
+    }
+
+    #[test]
+    fn probabilities_are_read_with_their_classes() {
+        let signature = signature(json!([{"name": "X", "type": "float32", "shape": ["rows", 2]}]));
+
+        let chances = chances(&signature, r#"{"predict_proba": [[0.25, 0.75]]}"#).unwrap();
+
+        assert_eq!(chances[1], ClassChance { class: "yes".into(), chance: 0.75 });
+        assert_eq!(super::chances(&signature, r#"{"predict": [1]}"#), None);
+    }
+}

@@ -96,7 +96,7 @@ pub(crate) fn read_value(column: &Column, text: &str) -> Result<Value, BadValue>
         }
         kind => {
             let number = json_number(trimmed).ok_or(BadValue::NotANumber)?;
-            if !is_float(kind) && !(number.is_i64() || number.is_u64()) {
+            if !(is_float(kind) || number.is_i64() || number.is_u64()) {
                 return Err(BadValue::NotAnInteger);
             }
             Ok(Value::Number(number))

@@ -1,12 +1,34 @@
 //! ONNX in, one self-contained WebAssembly module out.
+//!
+//! 1. **Import** (`import`): recognise and screen the bytes, let tract parse, type and simplify the
+//!    graph over symbolic dimensions. The operators of `ai.onnx.ml`, which tract lacks or would
+//!    interpret, are ours and travel through its graph (`ml`): a chain of classifiers and scalers is
+//!    a graph like any other, and tract's inference, constant folding and clean-up serve it too.
+//! 2. **Lower** (`lower`, `ml`): one node after another becomes kernel calls over buffers whose
+//!    sizes are expressions of the symbols. `lower.rs` shows how to add an operator.
+//! 3. **Plan** (`plan`): the straight line of calls, placed in memory, and its printer.
+//! 4. **Emit** (`emit`): the prebuilt kernels plus the plan as `run`; what is not called is dropped.
+//! 5. **Describe** (`signature`): what callers need to know.
+//!
+//! # Invariants
+//! - Nothing in a file makes [`compile`] panic or loop: every size is checked, and tract is fenced.
+//! - The same bytes and options give the same module.
+//! - A model is never specialised on the values of its inputs.
+//!
+//! # Deliberately absent
+//! - Running modules (`engine` does), files, clocks, threads.
 
-#[expect(dead_code, reason = "the front end that drives it follows")]
+mod compile;
 mod emit;
 mod error;
-#[expect(dead_code, reason = "the front end that drives it follows")]
+mod import;
+mod lower;
+mod ml;
+mod operators;
 mod plan;
+mod signature;
 
-use shared::{Check, Profile, Signature, UnsupportedOperator};
+use shared::{Check, Profile, Signature};
 
 pub use crate::error::{CompileError, Limits};
 
@@ -38,26 +60,12 @@ pub struct Compiled {
 
 /// Compiles an ONNX model to a module that implements the module contract.
 pub fn compile(onnx: &[u8], options: &Options) -> Result<Compiled, CompileError> {
-    let _ = (onnx, options);
-    Err(CompileError::Unsupported(vec![UnsupportedOperator {
-        domain: "ai.onnx".to_owned(),
-        operator: "*".to_owned(),
-        nodes: Vec::new(),
-        hint: None,
-    }]))
+    compile::compile(onnx, options)
 }
 
 /// Says whether a model would compile, and lists every operator that stands in the way.
 pub fn check(onnx: &[u8], options: &Options) -> Result<Check, CompileError> {
-    match compile(onnx, options) {
-        Ok(compiled) => {
-            Ok(Check { ok: true, signature: Some(compiled.signature), unsupported: Vec::new() })
-        }
-        Err(CompileError::Unsupported(unsupported)) => {
-            Ok(Check { ok: false, signature: None, unsupported })
-        }
-        Err(error) => Err(error),
-    }
+    compile::check(onnx, options)
 }
 
 /// The plan that a module carries, if it carries one.

@@ -18,7 +18,7 @@ mod extent;
 mod place;
 mod print;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use shared::{ElementType, Profile};
@@ -172,6 +172,7 @@ impl Plan {
 pub(crate) struct Planner {
     plan: Plan,
     known_weights: HashMap<Arc<[u8]>, WeightsId>,
+    inputs: BTreeMap<usize, Port>,
 }
 
 impl Planner {
@@ -185,9 +186,10 @@ impl Planner {
             inputs: Vec::new(),
             outputs: Vec::new(),
         };
-        Self { plan, known_weights: HashMap::new() }
+        Self { plan, known_weights: HashMap::new(), inputs: BTreeMap::new() }
     }
 
+    #[expect(dead_code, reason = "the rules of networks choose kernels by it")]
     pub(crate) fn profile(&self) -> Profile {
         self.plan.profile
     }
@@ -250,15 +252,23 @@ impl Planner {
         self.plan.steps.push(Step { kernel, args, title: title.into(), row_cost_ns });
     }
 
-    pub(crate) fn input(&mut self, port: Port) {
-        self.plan.inputs.push(port);
+    /// Makes `port` the module's input `index`.
+    pub(crate) fn input(&mut self, index: usize, port: Port) {
+        self.inputs.insert(index, port);
     }
 
+    /// The buffers of all inputs.
+    pub(crate) fn input_buffers(&self) -> Vec<BufferId> {
+        self.inputs.values().map(|port| port.buffer).collect()
+    }
+
+    /// Adds the module's next output.
     pub(crate) fn output(&mut self, port: Port) {
         self.plan.outputs.push(port);
     }
 
     pub(crate) fn finish(mut self) -> Plan {
+        self.plan.inputs = self.inputs.into_values().collect();
         self.plan.drop_unread_steps();
         self.plan
     }

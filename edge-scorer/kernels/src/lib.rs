@@ -29,19 +29,29 @@ mod math;
 mod tile;
 
 mod activation;
+mod cast;
 mod conv;
 mod copy;
 mod dense;
+mod labels;
+mod linear;
 mod pool;
+mod scores;
+mod trees;
 
 #[cfg(test)]
 mod noise;
 
 pub use activation::*;
+pub use cast::*;
 pub use conv::*;
 pub use copy::copy_bytes;
 pub use dense::*;
+pub use labels::*;
+pub use linear::*;
 pub use pool::*;
+pub use scores::*;
+pub use trees::*;
 
 #[cfg(target_arch = "wasm32")]
 #[panic_handler]

@@ -66,6 +66,20 @@ impl Extent {
         }
     }
 
+    pub(crate) fn larger(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Fixed(a), Self::Fixed(b)) => Self::Fixed(a.max(b)),
+            (a, b) => Self::Larger(Box::new(a), Box::new(b)),
+        }
+    }
+
+    pub(crate) fn smaller(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Fixed(a), Self::Fixed(b)) => Self::Fixed(a.min(b)),
+            (a, b) => Self::Smaller(Box::new(a), Box::new(b)),
+        }
+    }
+
     pub(crate) fn fixed(&self) -> Option<i64> {
         match self {
             Self::Fixed(value) => Some(*value),

@@ -90,7 +90,7 @@ mod tests {
         let ids: Vec<BufferId> = (0..5)
             .map(|n| planner.buffer(format!("b{n}"), ElementType::Float32, Extent::Fixed(8)))
             .collect();
-        planner.input(Port { buffer: ids[0], text: None, is_text: false });
+        planner.input(0, Port { buffer: ids[0], text: None, is_text: false });
         planner.output(Port { buffer: ids[4], text: None, is_text: false });
         for pair in ids.windows(2) {
             let args = vec![Arg::read(pair[0]), Arg::count(Extent::Fixed(32)), Arg::write(pair[1])];

@@ -1,0 +1,50 @@
+//! Gives every node a name, and turns `ZipMap` into the probability tensor it is made from.
+
+use std::collections::HashMap;
+
+use shared::Label;
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::type_proto::{Tensor, Value};
+use tract_onnx::pb::{ModelProto, NodeProto, TypeProto};
+
+use crate::error::CompileError;
+use crate::ml::attributes;
+
+/// Rewrites the model in place; answers the classes of the outputs that were maps.
+pub(crate) fn rewrite(model: &mut ModelProto) -> Result<HashMap<String, Vec<Label>>, CompileError> {
+    let mut zipped = HashMap::new();
+    let Some(graph) = &mut model.graph else { return Ok(zipped) };
+
+    for (index, node) in graph.node.iter_mut().enumerate() {
+        if node.name.is_empty() {
+            node.name = format!("{}_{index}", node.op_type);
+        }
+        if node.op_type == "ZipMap" && node.domain == "ai.onnx.ml" {
+            let (Some(output), classes) = (node.output.first().cloned(), zip_classes(node)?) else {
+                return Err(CompileError::invalid(format!("ZipMap `{}` has no output", node.name)));
+            };
+            zipped.insert(output, classes);
+            node.op_type = "Identity".to_owned();
+            node.domain = String::new();
+            node.attribute.clear();
+        }
+    }
+    for output in &mut graph.output {
+        if zipped.contains_key(&output.name) {
+            let tensor = Tensor { elem_type: DataType::Float as i32, shape: None };
+            output.r#type =
+                Some(TypeProto { value: Some(Value::TensorType(tensor)), ..TypeProto::default() });
+        }
+    }
+    Ok(zipped)
+}
+
+fn zip_classes(node: &NodeProto) -> Result<Vec<Label>, CompileError> {
+    let invalid = |error: String| CompileError::invalid(format!("ZipMap `{}`: {error}", node.name));
+    let texts = attributes::strings(node, "classlabels_strings").map_err(invalid)?;
+    let numbers = attributes::ints(node, "classlabels_int64s");
+    Ok(match texts.is_empty() {
+        false => texts.into_iter().map(Label::Text).collect(),
+        true => numbers.iter().copied().map(Label::Int).collect(),
+    })
+}

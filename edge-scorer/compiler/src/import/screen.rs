@@ -1,0 +1,249 @@
+//! Checks a model's size and structure before tract sees it.
+//!
+//! # Invariants
+//! A model that passes has no more nodes and nesting than allowed, names only what is defined
+//! before it is used (so it has no cycles), defines nothing twice, and its constants hold exactly
+//! the elements that their shapes claim.
+
+use std::collections::HashSet;
+
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
+
+use crate::error::{CompileError, Limits};
+
+/// Lets a model through or says what is wrong with it.
+pub(crate) fn screen(model: &ModelProto, limits: &Limits) -> Result<(), CompileError> {
+    let Some(graph) = &model.graph else {
+        return Err(super::sniff::not_readable());
+    };
+    if graph.output.is_empty() {
+        return Err(CompileError::invalid("the graph has no outputs"));
+    }
+    let mut nodes = 0;
+    count(graph, 0, &mut nodes, limits)?;
+    walk(graph, &mut Scope::default())
+}
+
+fn count(
+    graph: &GraphProto,
+    depth: u64,
+    nodes: &mut u64,
+    limits: &Limits,
+) -> Result<(), CompileError> {
+    if depth > limits.nesting {
+        return Err(CompileError::LimitExceeded {
+            what: "nested subgraphs",
+            actual: depth,
+            limit: limits.nesting,
+        });
+    }
+    *nodes += graph.node.len() as u64;
+    if *nodes > limits.nodes {
+        return Err(CompileError::LimitExceeded {
+            what: "nodes",
+            actual: *nodes,
+            limit: limits.nodes,
+        });
+    }
+    subgraphs(graph).try_for_each(|subgraph| count(subgraph, depth + 1, nodes, limits))
+}
+
+fn subgraphs(graph: &GraphProto) -> impl Iterator<Item = &GraphProto> {
+    graph.node.iter().flat_map(node_subgraphs)
+}
+
+fn node_subgraphs(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
+    node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs))
+}
+
+/// The names that are defined so far, outer graphs first.
+#[derive(Default)]
+struct Scope<'a> {
+    frames: Vec<HashSet<&'a str>>,
+}
+
+impl<'a> Scope<'a> {
+    fn define(&mut self, name: &'a str) -> Result<(), CompileError> {
+        let fresh = self.frames.last_mut().is_none_or(|frame| frame.insert(name));
+        if fresh {
+            Ok(())
+        } else {
+            Err(CompileError::invalid(format!("`{name}` is defined twice")))
+        }
+    }
+
+    fn knows(&self, name: &str) -> bool {
+        self.frames.iter().any(|frame| frame.contains(name))
+    }
+}
+
+fn walk<'a>(graph: &'a GraphProto, scope: &mut Scope<'a>) -> Result<(), CompileError> {
+    scope.frames.push(HashSet::new());
+    if !graph.sparse_initializer.is_empty() {
+        return Err(CompileError::invalid("sparse initializers are not supported"));
+    }
+    for input in &graph.input {
+        scope.define(&input.name)?;
+    }
+    for tensor in &graph.initializer {
+        check_tensor(tensor)?;
+        // Old models list every initializer among the inputs too.
+        if !graph.input.iter().any(|input| input.name == tensor.name) {
+            scope.define(&tensor.name)?;
+        }
+    }
+    for node in &graph.node {
+        for input in node.input.iter().filter(|name| !name.is_empty()) {
+            if !scope.knows(input) {
+                return Err(CompileError::invalid(format!(
+                    "node `{}` ({}) reads `{input}`, which nothing before it defines",
+                    node.name, node.op_type
+                )));
+            }
+        }
+        for attribute in &node.attribute {
+            attribute.t.iter().chain(&attribute.tensors).try_for_each(check_tensor)?;
+        }
+        for subgraph in node_subgraphs(node) {
+            walk(subgraph, scope)?;
+        }
+        for output in node.output.iter().filter(|name| !name.is_empty()) {
+            scope.define(output)?;
+        }
+    }
+    for output in &graph.output {
+        if !scope.knows(&output.name) {
+            return Err(CompileError::invalid(format!(
+                "nothing computes output `{}`",
+                output.name
+            )));
+        }
+    }
+    scope.frames.pop();
+    Ok(())
+}
+
+fn check_tensor(tensor: &TensorProto) -> Result<(), CompileError> {
+    const EXTERNAL: i32 = 1;
+    let name = &tensor.name;
+    if !tensor.external_data.is_empty() || tensor.data_location == Some(EXTERNAL) {
+        return Err(CompileError::invalid(format!(
+            "the values of `{name}` are in another file; save the model as one file"
+        )));
+    }
+    let claimed = tensor
+        .dims
+        .iter()
+        .try_fold(1_u64, |product, dim| product.checked_mul(u64::try_from(*dim).ok()?))
+        .filter(|_| tensor.dims.len() <= 64)
+        .ok_or_else(|| CompileError::invalid(format!("`{name}` has an impossible shape")))?;
+    let data_type = DataType::try_from(tensor.data_type)
+        .map_err(|_| CompileError::invalid(format!("`{name}` has an unknown element type")))?;
+    let held = if tensor.raw_data.is_empty() {
+        match data_type {
+            DataType::Float | DataType::Complex64 => tensor.float_data.len(),
+            DataType::Double | DataType::Complex128 => tensor.double_data.len(),
+            DataType::Int64 => tensor.int64_data.len(),
+            DataType::Uint64 | DataType::Uint32 => tensor.uint64_data.len(),
+            DataType::String => tensor.string_data.len(),
+            _ => tensor.int32_data.len(),
+        }
+    } else {
+        let width = match data_type {
+            DataType::Float | DataType::Int32 | DataType::Uint32 => 4,
+            DataType::Double | DataType::Int64 | DataType::Uint64 => 8,
+            DataType::Float16 | DataType::Bfloat16 | DataType::Int16 | DataType::Uint16 => 2,
+            DataType::Bool | DataType::Int8 | DataType::Uint8 => 1,
+            _ => {
+                return Err(CompileError::invalid(format!(
+                    "`{name}` has an element type that is not supported"
+                )));
+            }
+        };
+        if !tensor.raw_data.len().is_multiple_of(width) {
+            return Err(CompileError::invalid(format!("`{name}` ends within an element")));
+        }
+        tensor.raw_data.len() / width
+    };
+    if held as u64 != claimed {
+        return Err(CompileError::invalid(format!(
+            "`{name}` claims {claimed} elements and holds {held}"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(name: &str, input: &str, output: &str) -> NodeProto {
+        NodeProto {
+            name: name.to_owned(),
+            op_type: "Identity".to_owned(),
+            input: vec![input.to_owned()],
+            output: vec![output.to_owned()],
+            ..NodeProto::default()
+        }
+    }
+
+    fn model(nodes: Vec<NodeProto>, output: &str) -> ModelProto {
+        let output =
+            tract_onnx::pb::ValueInfoProto { name: output.to_owned(), ..Default::default() };
+        let graph = GraphProto { node: nodes, output: vec![output], ..GraphProto::default() };
+        ModelProto { graph: Some(graph), ..ModelProto::default() }
+    }
+
+    #[test]
+    fn a_cycle_is_refused() {
+        let cycle = model(vec![node("a", "y", "x"), node("b", "x", "y")], "y");
+
+        let error = screen(&cycle, &Limits::default()).unwrap_err();
+
+        assert!(error.to_string().contains("reads `y`"), "{error}");
+    }
+
+    #[test]
+    fn an_output_that_nothing_computes_is_refused() {
+        let error = screen(&model(Vec::new(), "nothing"), &Limits::default()).unwrap_err();
+
+        assert!(error.to_string().contains("nothing computes output `nothing`"), "{error}");
+    }
+
+    #[test]
+    fn a_constant_that_claims_more_than_it_holds_is_refused() {
+        let tensor = TensorProto {
+            name: "bomb".to_owned(),
+            dims: vec![1 << 31, 1 << 31],
+            data_type: DataType::Float as i32,
+            ..TensorProto::default()
+        };
+
+        let error = check_tensor(&tensor).unwrap_err();
+
+        assert!(error.to_string().contains("holds 0"), "{error}");
+    }
+
+    #[test]
+    fn values_in_another_file_are_refused() {
+        let tensor = TensorProto { data_location: Some(1), ..TensorProto::default() };
+
+        assert!(check_tensor(&tensor).unwrap_err().to_string().contains("another file"));
+    }
+
+    #[test]
+    fn graphs_within_graphs_are_counted() {
+        let mut inner = GraphProto::default();
+        for _ in 0..4 {
+            let attribute = tract_onnx::pb::AttributeProto { g: Some(inner), ..Default::default() };
+            let node = NodeProto { attribute: vec![attribute], ..NodeProto::default() };
+            inner = GraphProto { node: vec![node], ..GraphProto::default() };
+        }
+        let limits = Limits { nesting: 3, ..Limits::default() };
+
+        let error = count(&inner, 0, &mut 0, &limits).unwrap_err();
+
+        assert!(matches!(error, CompileError::LimitExceeded { limit: 3, .. }), "{error}");
+    }
+}

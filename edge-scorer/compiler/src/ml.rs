@@ -1,0 +1,97 @@
+//! The operators of `ai.onnx.ml`, carried through tract's graph as our own.
+//!
+//! tract's graph fits them: each is one node with typed, symbolic shapes, and tract infers, folds
+//! and removes around it. What tract would do with them itself (it knows five of some twenty, as
+//! calls into its own interpreter) is of no use to a compiler, so [`register`] replaces those too.
+//!
+//! One file per operator or per pair of twins. Each reads its attributes once, in `parse`, into a
+//! type that implements [`Operator`]: `outputs` says types and shapes, `lower` appends kernel calls.
+//! Adding one is a file, a line in [`register`] and a test.
+
+pub(crate) mod attributes;
+mod carrier;
+mod classes;
+mod linear;
+mod trees;
+
+use std::fmt::Debug;
+
+use shared::Label;
+use tract_onnx::model::OnnxOpRegister;
+use tract_onnx::pb::NodeProto;
+use tract_onnx::prelude::{DatumType, TDim, TVec, TypedNode};
+
+use self::carrier::{Carried, carry};
+use crate::lower::{Lowered, Lowering, Refusal, Value};
+
+/// Type and shape of a tensor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fact {
+    pub(crate) datum_type: DatumType,
+    pub(crate) shape: TVec<TDim>,
+}
+
+/// An operator of ours, with its attributes read.
+pub(crate) trait Operator: Debug + Send + Sync + 'static {
+    /// Reads the attributes of a node.
+    fn parse(node: &NodeProto) -> Result<Self, String>
+    where
+        Self: Sized;
+
+    /// Types and shapes of all outputs that the operator can have.
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String>;
+
+    /// Appends the kernel calls; answers as many values as [`Operator::outputs`].
+    fn lower(&self, l: &mut Lowering<'_>, node: &TypedNode) -> Result<Vec<Value>, Refusal>;
+
+    /// The classes that the operator tells apart.
+    fn classes(&self) -> Option<Vec<Label>> {
+        None
+    }
+
+    /// Values of each feature that the model tells apart, for an example row.
+    fn thresholds(&self) -> Vec<(usize, f32)> {
+        Vec::new()
+    }
+}
+
+/// The operators of `ai.onnx.ml` that can be compiled.
+pub(crate) const OPERATORS: &[&str] = &[
+    "LinearClassifier",
+    "LinearRegressor",
+    "TreeEnsembleClassifier",
+    "TreeEnsembleRegressor",
+    "ZipMap",
+];
+
+/// Makes tract build our operators.
+pub(crate) fn register(operators: &mut OnnxOpRegister) {
+    operators.insert("LinearClassifier", carry::<linear::LinearClassifier>);
+    operators.insert("LinearRegressor", carry::<linear::LinearRegressor>);
+    operators.insert("TreeEnsembleClassifier", carry::<trees::TreeClassifier>);
+    operators.insert("TreeEnsembleRegressor", carry::<trees::TreeRegressor>);
+}
+
+/// The rule for all of them.
+pub(crate) fn lower(l: &mut Lowering<'_>, node: &TypedNode) -> Lowered {
+    let Some(carried) = node.op_as::<Carried>() else { return Ok(None) };
+    let values = carried.operator().lower(l, node)?;
+    Ok(Some(carried.wanted(values)))
+}
+
+/// The operator that a node of the typed graph carries.
+pub(crate) fn operator_of(node: &TypedNode) -> Option<&dyn Operator> {
+    node.op_as::<Carried>().map(Carried::operator)
+}
+
+/// Rows and columns of a `[rows, columns]` input whose columns are known.
+fn matrix(input: Option<&Fact>) -> Result<(TDim, usize), String> {
+    let fact = input.ok_or("it has no input")?;
+    match fact.shape.as_slice() {
+        [rows, columns] => match columns.as_i64() {
+            Some(columns @ 1..) => Ok((rows.clone(), columns as usize)),
+            _ => Err("the number of its columns is not known; export the model with it".to_owned()),
+        },
+        other => Err(format!("its input has {} dimensions, not rows and columns", other.len())),
+    }
+}

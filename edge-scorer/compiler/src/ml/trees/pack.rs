@@ -1,0 +1,376 @@
+//! Lays trees out as the tables that the kernels walk.
+//!
+//! The kernels know one comparison, `value <= threshold`, and send a missing value right. All else
+//! is rewritten: `x < t` is `x <= t'` with the next lower number `t'`; a missing value that goes
+//! left compares the negated column; `x == t` is two nodes, and the branch that both lead to is
+//! reached through a link, a node that always goes left.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::read::{Ensemble, Mode, Node, Tree};
+
+/// Trees walked side by side; the kernels' number.
+const LANES: usize = 8;
+/// More leaf values than this do not fit a module.
+const MAX_LEAF_VALUES: usize = 1 << 26;
+
+/// An ensemble as tables.
+#[derive(Debug)]
+pub(super) struct Packed {
+    /// Whether nodes are wide (`f64`, 16 bytes) or narrow (`f32`, 8 bytes).
+    pub(super) wide: bool,
+    /// Whether rows need the negated columns.
+    pub(super) mirrored: bool,
+    pub(super) tables: Vec<Table>,
+}
+
+/// One kernel call's worth of trees.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) nodes: Vec<u8>,
+    pub(super) groups: Vec<u8>,
+    pub(super) group_count: usize,
+    /// Steps that one row takes, for the estimate.
+    pub(super) visits: usize,
+    pub(super) trees: usize,
+    /// Rows of leaf values, when a leaf has several.
+    pub(super) values: Vec<f32>,
+    /// The one target that all leaves give to, when a leaf has one value.
+    pub(super) target: Option<usize>,
+}
+
+/// A node in the kernels' terms.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Step {
+    /// Index of the leaf in its tree.
+    Leaf(usize),
+    Split {
+        feature: usize,
+        mirrored: bool,
+        threshold: f64,
+        left: usize,
+        right: usize,
+    },
+    /// Goes on at a node that has another parent.
+    Link(usize),
+}
+
+/// What nodes look like, and where the negated columns of a row begin.
+#[derive(Clone, Copy)]
+struct Shape {
+    wide: bool,
+    columns: usize,
+}
+
+/// Packs trees over rows of `columns` columns, whose leaves give to `width` targets.
+pub(super) fn pack(
+    ensemble: &Ensemble,
+    columns: usize,
+    width: usize,
+    double_input: bool,
+    aggregate: super::Aggregate,
+) -> Result<Packed, String> {
+    let wide_numbers = double_input || ensemble.double;
+    let trees: Vec<Vec<Step>> =
+        ensemble.trees.iter().map(|tree| rewrite(tree, wide_numbers)).collect();
+    let mirrored =
+        trees.iter().flatten().any(|step| matches!(step, Step::Split { mirrored: true, .. }));
+    let layouts: Vec<Layout> = trees.iter().map(|steps| Layout::of(steps)).collect();
+    let narrow_fits = 2 * columns < usize::from(u16::MAX)
+        && layouts.iter().all(|layout| layout.reach <= i16::MAX as isize);
+    let shape = Shape { wide: wide_numbers || !narrow_fits, columns };
+
+    let neutral = match aggregate {
+        super::Aggregate::Sum | super::Aggregate::Average => 0.0,
+        super::Aggregate::Min => f32::INFINITY,
+        super::Aggregate::Max => f32::NEG_INFINITY,
+    };
+    let all: Vec<usize> = (0..trees.len()).collect();
+    let tree = |index: usize| (&ensemble.trees[index], &trees[index], &layouts[index]);
+    let tables = if width == 1 {
+        vec![single_table(&all, tree, 0, shape, neutral)]
+    } else if neutral == 0.0
+        && let Some(by_target) = split_by_target(ensemble, width)
+    {
+        by_target
+            .iter()
+            .enumerate()
+            .map(|(target, members)| single_table(members, tree, target, shape, neutral))
+            .collect()
+    } else {
+        vec![several_table(&all, tree, width, shape, neutral)?]
+    };
+    Ok(Packed { wide: shape.wide, mirrored, tables })
+}
+
+/// The trees of each target, if every tree gives to one target only.
+fn split_by_target(ensemble: &Ensemble, width: usize) -> Option<Vec<Vec<usize>>> {
+    let mut by_target = vec![Vec::new(); width];
+    for (index, tree) in ensemble.trees.iter().enumerate() {
+        let mut targets = tree.nodes.iter().filter_map(Node::weights).flatten().map(|w| w.0);
+        let first = targets.next().unwrap_or(0);
+        if targets.any(|target| target != first) {
+            return None;
+        }
+        by_target[first].push(index);
+    }
+    Some(by_target)
+}
+
+type TreeParts<'a> = (&'a Tree, &'a Vec<Step>, &'a Layout);
+
+fn single_table<'a>(
+    members: &[usize],
+    tree: impl Fn(usize) -> TreeParts<'a>,
+    target: usize,
+    shape: Shape,
+    neutral: f32,
+) -> Table {
+    let mut writer = Writer::new(shape, f64::from(neutral));
+    writer.write(members, &tree, |weights| {
+        f64::from(weights.iter().map(|(_, weight)| weight).sum::<f32>())
+    });
+    writer.finish(members.len(), Vec::new(), Some(target))
+}
+
+fn several_table<'a>(
+    members: &[usize],
+    tree: impl Fn(usize) -> TreeParts<'a>,
+    width: usize,
+    shape: Shape,
+    neutral: f32,
+) -> Result<Table, String> {
+    // Equal rows are stored once; row 0 gives nothing.
+    let mut values = vec![neutral; width];
+    let mut known: HashMap<Vec<u32>, usize> = HashMap::new();
+    known.insert(values.iter().map(|value| value.to_bits()).collect(), 0);
+    let mut too_many = false;
+    let mut row_of = |weights: &[(usize, f32)]| -> usize {
+        let mut row = vec![neutral; width];
+        let mut given = vec![false; width];
+        for (target, weight) in weights {
+            row[*target] = if given[*target] { row[*target] + weight } else { *weight };
+            given[*target] = true;
+        }
+        let next = known.len();
+        *known.entry(row.iter().map(|value| value.to_bits()).collect()).or_insert_with(|| {
+            too_many |= values.len() + width > MAX_LEAF_VALUES;
+            if !too_many {
+                values.extend_from_slice(&row);
+            }
+            next
+        })
+    };
+    let bits = |row: usize| match shape.wide {
+        true => f64::from_bits(row as u64),
+        // Carried through `f64` without loss: small indices are subnormal numbers.
+        false => f64::from(f32::from_bits(row as u32)),
+    };
+    let mut writer = Writer::new(shape, bits(0));
+    writer.write(members, &tree, |weights| bits(row_of(weights)));
+    if too_many {
+        return Err(format!("its leaves hold more than {MAX_LEAF_VALUES} values"));
+    }
+    Ok(writer.finish(members.len(), values, None))
+}
+
+/// Nodes of one tree, rewritten for the kernels. Index 0 is the root.
+fn rewrite(tree: &Tree, wide: bool) -> Vec<Step> {
+    let below = |threshold: f64| match wide {
+        true => next_lower(threshold, f64::next_down),
+        false => next_lower(threshold, |value| f64::from((value as f32).next_down())),
+    };
+    // Splits on equality take one node more, behind the others.
+    let mut steps: Vec<Step> = vec![Step::Leaf(0); tree.nodes.len()];
+    for (index, node) in tree.nodes.iter().enumerate() {
+        let Node::Split { feature, threshold, mode, missing_is_yes, yes, no } = *node else {
+            steps[index] = Step::Leaf(index);
+            continue;
+        };
+        // `x <= at_most` leads to `low`, else to `high`; a missing value goes where it is told.
+        let split = |at_most: f64, low: usize, high: usize, missing_low: bool| {
+            if missing_low {
+                // x <= t is -x >= -t, is not(-x <= the next number below -t).
+                let threshold = below(-at_most);
+                Step::Split { feature, mirrored: true, threshold, left: high, right: low }
+            } else {
+                Step::Split { feature, mirrored: false, threshold: at_most, left: low, right: high }
+            }
+        };
+        let (equal, other) = if mode == Mode::Equal { (yes, no) } else { (no, yes) };
+        steps[index] = match mode {
+            Mode::AtMost => split(threshold, yes, no, missing_is_yes),
+            Mode::Less => split(below(threshold), yes, no, missing_is_yes),
+            Mode::AtLeast => split(below(threshold), no, yes, !missing_is_yes),
+            Mode::Greater => split(threshold, no, yes, !missing_is_yes),
+            Mode::Equal | Mode::NotEqual => {
+                // First x <= t, then x < t: what remains is equal. A missing value is not equal.
+                let (second, link) = (steps.len(), steps.len() + 1);
+                let missing_is_equal = missing_is_yes == (mode == Mode::Equal);
+                let (inner_low, inner_high) = (link, equal);
+                steps.push(Step::Split {
+                    feature,
+                    mirrored: false,
+                    threshold: below(threshold),
+                    left: inner_low,
+                    right: inner_high,
+                });
+                steps.push(Step::Link(other));
+                split(threshold, second, other, missing_is_equal)
+            }
+        };
+    }
+    steps
+}
+
+/// The next lower number; below negative infinity there is none, and NaN compares with nothing.
+fn next_lower(threshold: f64, next_down: impl Fn(f64) -> f64) -> f64 {
+    if threshold == f64::NEG_INFINITY { f64::NAN } else { next_down(threshold) }
+}
+
+/// Where each step of a tree lies: level by level, the children of a node side by side.
+#[derive(Debug)]
+struct Layout {
+    /// Steps in the order of the table.
+    order: Vec<usize>,
+    position: Vec<usize>,
+    /// Steps of the longest path.
+    depth: usize,
+    /// The largest distance between a node and its left child.
+    reach: isize,
+}
+
+impl Layout {
+    fn of(steps: &[Step]) -> Self {
+        let mut order = vec![0];
+        let mut position = vec![usize::MAX; steps.len()];
+        position[0] = 0;
+        let mut next = VecDeque::from([0]);
+        while let Some(step) = next.pop_front() {
+            if let Step::Split { left, right, .. } = steps[step] {
+                for child in [left, right] {
+                    position[child] = order.len();
+                    order.push(child);
+                    next.push_back(child);
+                }
+            }
+        }
+        let reach =
+            order.iter().map(|step| distance(steps, &position, *step).abs()).max().unwrap_or(0);
+        Self { depth: depth(steps), order, position, reach }
+    }
+}
+
+/// From a step to its left child, in nodes.
+fn distance(steps: &[Step], position: &[usize], step: usize) -> isize {
+    match steps[step] {
+        Step::Leaf(_) => 0,
+        Step::Split { left: to, .. } | Step::Link(to) => {
+            position[to] as isize - position[step] as isize
+        }
+    }
+}
+
+/// Steps from the root to the deepest leaf, links included.
+fn depth(steps: &[Step]) -> usize {
+    let mut depths: Vec<Option<usize>> = vec![None; steps.len()];
+    let mut open = vec![0];
+    while let Some(step) = open.last().copied() {
+        let children = match steps[step] {
+            Step::Leaf(_) => [None, None],
+            Step::Split { left, right, .. } => [Some(left), Some(right)],
+            Step::Link(to) => [Some(to), None],
+        };
+        let unknown = children.into_iter().flatten().find(|child| depths[*child].is_none());
+        match unknown {
+            Some(child) => open.push(child),
+            None => {
+                let below = children.into_iter().flatten().filter_map(|child| depths[child]).max();
+                depths[step] = Some(below.map_or(0, |below| below + 1));
+                open.pop();
+            }
+        }
+    }
+    depths[0].unwrap_or(0)
+}
+
+/// Writes nodes and groups.
+struct Writer {
+    shape: Shape,
+    nodes: Vec<u8>,
+    groups: Vec<u8>,
+    group_count: usize,
+    visits: usize,
+    /// Value of the leaf that gives nothing.
+    nothing: f64,
+}
+
+impl Writer {
+    fn new(shape: Shape, nothing: f64) -> Self {
+        Self { shape, nodes: Vec::new(), groups: Vec::new(), group_count: 0, visits: 0, nothing }
+    }
+
+    fn write<'a>(
+        &mut self,
+        members: &[usize],
+        tree: &impl Fn(usize) -> TreeParts<'a>,
+        mut leaf_value: impl FnMut(&[(usize, f32)]) -> f64,
+    ) {
+        // Trees of like depth walk together; ties keep the file's order.
+        let mut sorted = members.to_vec();
+        sorted.sort_by_key(|index| std::cmp::Reverse(tree(*index).2.depth));
+
+        let mut roots = Vec::with_capacity(sorted.len());
+        for index in &sorted {
+            let (source, steps, layout) = tree(*index);
+            roots.push((self.node_count(), layout.depth));
+            for step in &layout.order {
+                let left = distance(steps, &layout.position, *step);
+                match steps[*step] {
+                    Step::Leaf(node) => {
+                        let weights = source.nodes[node].weights().unwrap_or(&[]);
+                        self.node(leaf_value(weights), 0, 0);
+                    }
+                    Step::Link(_) => self.node(f64::INFINITY, 0, left),
+                    Step::Split { feature, mirrored, threshold, .. } => {
+                        let column = 1 + feature + if mirrored { self.shape.columns } else { 0 };
+                        self.node(threshold, column, left);
+                    }
+                }
+            }
+        }
+        let nothing = self.node_count();
+        self.node(self.nothing, 0, 0);
+        for group in roots.chunks(LANES) {
+            let depth = group.iter().map(|(_, depth)| *depth).max().unwrap_or(0);
+            self.groups.extend((depth as u32).to_le_bytes());
+            for lane in 0..LANES {
+                let root = group.get(lane).map_or(nothing, |(root, _)| *root);
+                self.groups.extend((root as u32).to_le_bytes());
+            }
+            self.group_count += 1;
+            self.visits += depth * LANES;
+        }
+    }
+
+    fn node_count(&self) -> usize {
+        self.nodes.len() / if self.shape.wide { 16 } else { 8 }
+    }
+
+    fn node(&mut self, threshold: f64, column: usize, left: isize) {
+        if self.shape.wide {
+            self.nodes.extend(threshold.to_le_bytes());
+            self.nodes.extend((column as u32).to_le_bytes());
+            self.nodes.extend((left as i32).to_le_bytes());
+        } else {
+            self.nodes.extend((threshold as f32).to_le_bytes());
+            self.nodes.extend((column as u16).to_le_bytes());
+            self.nodes.extend((left as i16).to_le_bytes());
+        }
+    }
+
+    fn finish(self, trees: usize, values: Vec<f32>, target: Option<usize>) -> Table {
+        let Self { nodes, groups, group_count, visits, .. } = self;
+        Table { nodes, groups, group_count, visits, trees, values, target }
+    }
+}

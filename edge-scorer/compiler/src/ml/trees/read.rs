@@ -1,0 +1,282 @@
+//! From the parallel lists of attributes to trees.
+//!
+//! # Invariants
+//! - Every node of a tree is reached from its root once: there are no cycles and no shared
+//!   branches, so walking ends and the tables cannot grow beyond the file.
+//! - Every leaf's targets are within the number of targets.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::{NodeProto, TensorProto};
+
+use super::super::attributes;
+use crate::lower::Refusal;
+use crate::plan::Extent;
+
+/// How a node compares its feature with its threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    AtMost,
+    Less,
+    AtLeast,
+    Greater,
+    Equal,
+    NotEqual,
+}
+
+/// One node; children are indices into its tree.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Node {
+    Leaf {
+        /// Targets and what is added to them.
+        weights: Vec<(usize, f32)>,
+    },
+    Split {
+        feature: usize,
+        threshold: f64,
+        mode: Mode,
+        /// Where a missing value goes: along `yes`, or along `no`.
+        missing_is_yes: bool,
+        yes: usize,
+        no: usize,
+    },
+}
+
+impl Node {
+    /// What a leaf gives.
+    pub(super) fn weights(&self) -> Option<&[(usize, f32)]> {
+        match self {
+            Self::Leaf { weights } => Some(weights),
+            Self::Split { .. } => None,
+        }
+    }
+}
+
+/// One tree; its root is the first node.
+#[derive(Debug, Clone)]
+pub(super) struct Tree {
+    pub(super) nodes: Vec<Node>,
+}
+
+/// Trees whose values are joined.
+#[derive(Debug)]
+pub(super) struct Ensemble {
+    pub(super) trees: Vec<Tree>,
+    /// Whether thresholds are of type `double` in the file.
+    pub(super) double: bool,
+    features: usize,
+}
+
+impl Ensemble {
+    /// Reads `nodes_*` and `<prefix>_*`.
+    pub(super) fn parse(node: &NodeProto, prefix: &str, targets: usize) -> Result<Self, String> {
+        let ids = attributes::ints(node, "nodes_nodeids");
+        let count = ids.len();
+        let list = |name: &str| -> Result<&[i64], String> {
+            let list = attributes::ints(node, name);
+            if list.len() == count { Ok(list) } else { Err(lengths(name, list.len(), count)) }
+        };
+        let (tree_ids, features) = (list("nodes_treeids")?, list("nodes_featureids")?);
+        let (yes, no) = (list("nodes_truenodeids")?, list("nodes_falsenodeids")?);
+        let modes = attributes::strings(node, "nodes_modes")?;
+        let (values, double) = numbers(node, "nodes_values")?;
+        let missing = attributes::ints(node, "nodes_missing_value_tracks_true");
+        for (name, len) in [("nodes_modes", modes.len()), ("nodes_values", values.len())] {
+            if len != count {
+                return Err(lengths(name, len, count));
+            }
+        }
+        if !missing.is_empty() && missing.len() != count {
+            return Err(lengths("nodes_missing_value_tracks_true", missing.len(), count));
+        }
+        if count == 0 {
+            return Err("it has no trees".to_owned());
+        }
+
+        let mut leaves = leaf_weights(node, prefix, targets)?;
+        let mut index: HashMap<(i64, i64), usize> = HashMap::with_capacity(count);
+        // The first node of a tree in the file is its root.
+        let mut roots: Vec<usize> = Vec::new();
+        let mut known_trees = HashSet::new();
+        for i in 0..count {
+            if index.insert((tree_ids[i], ids[i]), i).is_some() {
+                return Err(format!("node {} of tree {} is there twice", ids[i], tree_ids[i]));
+            }
+            if known_trees.insert(tree_ids[i]) {
+                roots.push(i);
+            }
+        }
+        let mut visited = vec![false; count];
+        let mut highest_feature = 0;
+        let mut trees = Vec::with_capacity(roots.len());
+        for root in roots {
+            let tree_id = tree_ids[root];
+            let mut nodes: Vec<Node> = Vec::new();
+            // File index, and where the parent waits for the answer.
+            let mut open: Vec<(usize, Option<(usize, bool)>)> = vec![(root, None)];
+            while let Some((i, parent)) = open.pop() {
+                if std::mem::replace(&mut visited[i], true) {
+                    return Err(format!("node {} of tree {tree_id} has two parents", ids[i]));
+                }
+                let at = nodes.len();
+                if let Some((parent, is_yes)) = parent
+                    && let Some(Node::Split { yes, no, .. }) = nodes.get_mut(parent)
+                {
+                    *(if is_yes { yes } else { no }) = at;
+                }
+                let Some(mode) = mode_of(&modes[i])? else {
+                    let weights = leaves.remove(&(tree_id, ids[i])).unwrap_or_default();
+                    nodes.push(Node::Leaf { weights });
+                    continue;
+                };
+                let feature = usize::try_from(features[i]).map_err(|_| {
+                    format!("node {} of tree {tree_id} reads column {}", ids[i], features[i])
+                })?;
+                if values[i].is_nan() {
+                    return Err(format!("node {} of tree {tree_id} compares with NaN", ids[i]));
+                }
+                highest_feature = highest_feature.max(feature);
+                nodes.push(Node::Split {
+                    feature,
+                    threshold: values[i],
+                    mode,
+                    missing_is_yes: missing.get(i).is_some_and(|tracks| *tracks != 0),
+                    yes: 0,
+                    no: 0,
+                });
+                for (child, is_yes) in [(no[i], false), (yes[i], true)] {
+                    let child = index.get(&(tree_id, child)).ok_or_else(|| {
+                        format!(
+                            "node {} of tree {tree_id} leads to node {child}, which is not there",
+                            ids[i]
+                        )
+                    })?;
+                    open.push((*child, Some((at, is_yes))));
+                }
+            }
+            trees.push(Tree { nodes });
+        }
+        Ok(Self { trees, double, features: highest_feature + 1 })
+    }
+
+    pub(super) fn expect_columns(&self, columns: usize) -> Result<(), String> {
+        if self.features <= columns {
+            return Ok(());
+        }
+        Err(format!("it reads column {}, and its input has {columns}", self.features - 1))
+    }
+
+    pub(super) fn columns_of(&self, shape: &[Extent]) -> Result<usize, Refusal> {
+        shape
+            .get(1)
+            .and_then(Extent::fixed)
+            .and_then(|columns| usize::try_from(columns).ok())
+            .ok_or_else(|| Refusal::because("the number of its columns is not known"))
+    }
+
+    /// The targets that some leaf gives something to, ascending.
+    pub(super) fn targets_used(&self) -> Vec<usize> {
+        let mut used: Vec<usize> = self.weights().map(|(target, _)| target).collect();
+        used.sort_unstable();
+        used.dedup();
+        used
+    }
+
+    pub(super) fn all_positive(&self) -> bool {
+        self.weights().all(|(_, weight)| weight >= 0.0)
+    }
+
+    fn weights(&self) -> impl Iterator<Item = (usize, f32)> {
+        let nodes = self.trees.iter().flat_map(|tree| &tree.nodes);
+        nodes.filter_map(Node::weights).flatten().copied()
+    }
+
+    pub(super) fn thresholds(&self) -> Vec<(usize, f32)> {
+        self.trees
+            .iter()
+            .flat_map(|tree| &tree.nodes)
+            .filter_map(|node| match node {
+                Node::Split { feature, threshold, .. } => Some((*feature, *threshold as f32)),
+                Node::Leaf { .. } => None,
+            })
+            .collect()
+    }
+}
+
+/// `base_values`, whichever way they are written.
+pub(super) fn base_values(node: &NodeProto) -> Result<Vec<f32>, String> {
+    Ok(numbers(node, "base_values")?.0.into_iter().map(|value| value as f32).collect())
+}
+
+fn mode_of(text: &str) -> Result<Option<Mode>, String> {
+    Ok(Some(match text {
+        "LEAF" => return Ok(None),
+        "BRANCH_LEQ" => Mode::AtMost,
+        "BRANCH_LT" => Mode::Less,
+        "BRANCH_GTE" => Mode::AtLeast,
+        "BRANCH_GT" => Mode::Greater,
+        "BRANCH_EQ" => Mode::Equal,
+        "BRANCH_NEQ" => Mode::NotEqual,
+        other => return Err(format!("the node mode `{other}` is unknown")),
+    }))
+}
+
+/// By tree and node: targets and weights.
+type LeafWeights = BTreeMap<(i64, i64), Vec<(usize, f32)>>;
+
+/// Targets and weights of every leaf.
+fn leaf_weights(node: &NodeProto, prefix: &str, targets: usize) -> Result<LeafWeights, String> {
+    let of = |what: &str| attributes::ints(node, &format!("{prefix}_{what}"));
+    let (trees, nodes, ids) = (of("treeids"), of("nodeids"), of("ids"));
+    let (weights, _) = numbers(node, &format!("{prefix}_weights"))?;
+    let count = ids.len();
+    for (what, len) in
+        [("treeids", trees.len()), ("nodeids", nodes.len()), ("weights", weights.len())]
+    {
+        if len != count {
+            return Err(lengths(&format!("{prefix}_{what}"), len, count));
+        }
+    }
+    let mut leaves: BTreeMap<_, Vec<(usize, f32)>> = BTreeMap::new();
+    for i in 0..count {
+        let target = usize::try_from(ids[i])
+            .ok()
+            .filter(|target| *target < targets)
+            .ok_or_else(|| format!("a leaf gives something to target {} of {targets}", ids[i]))?;
+        leaves.entry((trees[i], nodes[i])).or_default().push((target, weights[i] as f32));
+    }
+    Ok(leaves)
+}
+
+/// A list of floats, or a tensor of the same name with `_as_tensor`; and whether it is `double`.
+fn numbers(node: &NodeProto, name: &str) -> Result<(Vec<f64>, bool), String> {
+    let Some(tensor) = attributes::tensor(node, &format!("{name}_as_tensor")) else {
+        let floats = attributes::floats(node, name);
+        return Ok((floats.iter().map(|value| f64::from(*value)).collect(), false));
+    };
+    tensor_numbers(tensor).ok_or_else(|| format!("`{name}_as_tensor` holds no floats"))
+}
+
+fn tensor_numbers(tensor: &TensorProto) -> Option<(Vec<f64>, bool)> {
+    let raw = &tensor.raw_data;
+    match DataType::try_from(tensor.data_type).ok()? {
+        DataType::Float if raw.is_empty() => {
+            Some((tensor.float_data.iter().map(|value| f64::from(*value)).collect(), false))
+        }
+        DataType::Double if raw.is_empty() => Some((tensor.double_data.clone(), true)),
+        DataType::Float => {
+            let (values, _) = raw.as_chunks::<4>();
+            Some((values.iter().map(|v| f64::from(f32::from_le_bytes(*v))).collect(), false))
+        }
+        DataType::Double => {
+            let (values, _) = raw.as_chunks::<8>();
+            Some((values.iter().map(|v| f64::from_le_bytes(*v)).collect(), true))
+        }
+        _ => None,
+    }
+}
+
+fn lengths(name: &str, len: usize, count: usize) -> String {
+    format!("`{name}` has {len} entries, not {count}")
+}

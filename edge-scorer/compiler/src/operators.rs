@@ -1,0 +1,102 @@
+//! Which operators can be compiled, by the names that ONNX gives them.
+//!
+//! A model is held against this list before anything else, so that every operator that stands in
+//! the way is reported at once. A listed operator may still be refused by its rule, with a reason:
+//! a rule knows attributes and types.
+
+use std::collections::BTreeMap;
+
+use shared::UnsupportedOperator;
+use tract_onnx::pb::{GraphProto, ModelProto};
+
+use crate::ml;
+
+/// Operators of the main domain, one list for each family of rules in `lower/`.
+const MAIN: &[&[&str]] = &[SHAPES, CAST];
+
+const CAST: &[&str] = &["Cast"];
+
+const SHAPES: &[&str] =
+    &["Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Constant", "Dropout"];
+
+/// Every operator of the model that is on no list, with its nodes.
+pub(crate) fn unsupported(model: &ModelProto) -> Vec<UnsupportedOperator> {
+    let mut found: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    if let Some(graph) = &model.graph {
+        collect(graph, &mut found);
+    }
+    found
+        .into_iter()
+        .map(|((domain, operator), nodes)| {
+            let hint = hint(&domain, &operator).map(str::to_owned);
+            UnsupportedOperator { domain, operator, nodes, hint }
+        })
+        .collect()
+}
+
+fn collect(graph: &GraphProto, found: &mut BTreeMap<(String, String), Vec<String>>) {
+    for (index, node) in graph.node.iter().enumerate() {
+        let known = match node.domain.as_str() {
+            "" | "ai.onnx" => MAIN.iter().any(|family| family.contains(&node.op_type.as_str())),
+            "ai.onnx.ml" => ml::OPERATORS.contains(&node.op_type.as_str()),
+            _ => false,
+        };
+        if !known {
+            let domain = if node.domain.is_empty() { "ai.onnx" } else { &node.domain };
+            let name = match node.name.as_str() {
+                "" => format!("{}_{index}", node.op_type),
+                name => name.to_owned(),
+            };
+            found.entry((domain.to_owned(), node.op_type.clone())).or_default().push(name);
+        }
+        for attribute in &node.attribute {
+            attribute.g.iter().chain(&attribute.graphs).for_each(|graph| collect(graph, found));
+        }
+    }
+}
+
+/// How to avoid an operator, where that is known.
+fn hint(domain: &str, operator: &str) -> Option<&'static str> {
+    Some(match (domain, operator) {
+        (_, "ZipMap") => "export with `options={'zipmap': False}`",
+        ("ai.onnx", "SequenceConstruct" | "SequenceAt" | "SplitToSequence") => {
+            "sequences are not supported; export with tensors as outputs"
+        }
+        ("ai.onnx", "TfIdfVectorizer" | "Tokenizer" | "StringNormalizer") => {
+            "compute the text features before scoring"
+        }
+        ("ai.onnx.preview.training", _) => "export the model for inference",
+        ("com.microsoft", _) => "export without ONNX Runtime's own optimisations",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tract_onnx::pb::NodeProto;
+
+    use super::*;
+
+    #[test]
+    fn every_unknown_operator_is_listed_with_all_its_nodes() {
+        let node = |op_type: &str, name: &str| NodeProto {
+            op_type: op_type.to_owned(),
+            name: name.to_owned(),
+            ..NodeProto::default()
+        };
+        let node =
+            vec![node("Foo", "f1"), node("Identity", "i"), node("Bar", ""), node("Foo", "f2")];
+        let graph = GraphProto { node, ..GraphProto::default() };
+
+        let found = unsupported(&ModelProto { graph: Some(graph), ..ModelProto::default() });
+
+        let found: Vec<_> = found.into_iter().map(|f| (f.operator, f.nodes)).collect();
+        assert_eq!(
+            found,
+            [
+                ("Bar".to_owned(), vec!["Bar_2".to_owned()]),
+                ("Foo".to_owned(), vec!["f1".to_owned(), "f2".to_owned()]),
+            ]
+        );
+    }
+}

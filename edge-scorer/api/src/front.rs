@@ -46,9 +46,9 @@ use crate::{
     request_id::RequestIds,
 };
 
-/// The layer in front of all routes.
+/// Everything that is served: the routes behind their one layer. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Front(Arc<Inner>);
+pub struct Front(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {

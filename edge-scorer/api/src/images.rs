@@ -12,7 +12,7 @@ use hyper::{
     header::{CONTENT_TYPE, HeaderValue},
 };
 use serde::Deserialize;
-use shared::{Check, Image, ImageRequest, Page};
+use shared::{Image, ImageRequest, Page};
 
 use crate::{
     auth::{Account, Id, LinkedAccount, Segments},
@@ -23,6 +23,7 @@ use crate::{
     lists::list_query,
     query::Query,
     routes::Routes,
+    signatures::Described,
     state::Api,
 };
 
@@ -66,8 +67,9 @@ async fn signature(
     State(api): State<Api>,
     account: Account,
     Segments(Id { id }): Segments<Id>,
-) -> Result<Json<Check>, ApiError> {
-    Ok(Json(api.control.image_signature(&account.access, &id).await?))
+) -> Result<Json<Described>, ApiError> {
+    let check = api.control.image_signature(&account.access, &id).await?;
+    Ok(Json(check.into()))
 }
 
 #[derive(Deserialize)]

@@ -40,6 +40,7 @@ mod routes;
 mod serve;
 mod services;
 mod sessions;
+mod signatures;
 mod state;
 mod subscriptions;
 mod tls;
@@ -49,6 +50,7 @@ mod version;
 
 pub use config::{ApiConfig, ApiLimits, BuildInfo};
 pub use console::{Console, ConsoleFile};
+pub use front::Front;
 pub use router::router;
-pub use serve::{Peer, ServeError, serve};
-pub use tls::{TlsChoice, TlsError};
+pub use serve::{HttpService, Peer, ServeError, serve};
+pub use tls::{TlsChoice, TlsError, choose_cryptography};

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, response::Response, routing::get};
 use control::ModelFilter;
-use shared::{Check, Model, ModelRequest, Page};
+use shared::{Model, ModelRequest, Page};
 
 use crate::{
     auth::{Account, Id, Segments},
@@ -11,6 +11,7 @@ use crate::{
     links::deleted,
     lists::list_query,
     routes::Routes,
+    signatures::Described,
     state::Api,
 };
 
@@ -51,8 +52,9 @@ async fn signature(
     State(api): State<Api>,
     account: Account,
     Segments(Id { id }): Segments<Id>,
-) -> Result<Json<Check>, ApiError> {
-    Ok(Json(api.control.model_signature(&account.access, &id).await?))
+) -> Result<Json<Described>, ApiError> {
+    let check = api.control.model_signature(&account.access, &id).await?;
+    Ok(Json(check.into()))
 }
 
 async fn delete(

@@ -9,14 +9,11 @@ use crate::{
     version,
 };
 
-/// Everything that is served, as one router.
-pub fn router(control: Control, config: ApiConfig) -> Router {
+/// Everything that is served, as one service.
+pub fn router(control: Control, config: ApiConfig) -> Front {
     let api = Api::new(control, config);
     let (routes, templates) = management().finish(api.clone());
-    let front =
-        Front::new(&api.config, templates.iter().map(String::as_str), routes, Router::new());
-    // The front is a fallback, so that it sees a path before any router does.
-    Router::new().fallback_service(front)
+    Front::new(&api.config, templates.iter().map(String::as_str), routes, Router::new())
 }
 
 fn management() -> Routes {

@@ -10,6 +10,9 @@
 //! - A limit on how long a request may take: scoring and uploads have limits of their own.
 
 mod connections;
+mod lingering;
+#[cfg(test)]
+mod stories;
 
 use std::{
     convert::Infallible,
@@ -19,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::FromRequestParts, http::request::Parts};
+use axum::{body::Body, extract::FromRequestParts, http::request::Parts, response::Response};
 use hyper::{Request, body::Incoming};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -32,9 +35,12 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tower::Service as _;
+use tower::Service;
 
-use self::connections::{Connections, Ticket, Watched};
+use self::{
+    connections::{Connections, Ticket, Watched},
+    lingering::lingering,
+};
 use crate::{
     config::ApiLimits,
     tls::{TlsChoice, TlsError},
@@ -64,6 +70,23 @@ impl<S: Sync> FromRequestParts<S> for From {
     }
 }
 
+/// What a listener can serve; [`Front`](crate::Front) is one.
+pub trait HttpService:
+    Service<Request<Body>, Response = Response, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + 'static
+{
+}
+
+impl<S> HttpService for S where
+    S: Service<Request<Body>, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static
+{
+}
+
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -72,14 +95,17 @@ pub enum ServeError {
     Tls(#[from] TlsError),
 }
 
-/// Serves `router` on `listener` until `shutdown` resolves and the requests in flight are done.
-pub async fn serve(
+/// Serves `routes` on `listener` until `shutdown` resolves and the requests in flight are done.
+pub async fn serve<S>(
     listener: TcpListener,
-    router: Router,
+    routes: S,
     tls: TlsChoice,
     limits: ApiLimits,
     shutdown: impl Future<Output = ()>,
-) -> Result<(), ServeError> {
+) -> Result<(), ServeError>
+where
+    S: HttpService,
+{
     let acceptor = tls.server_config()?.map(TlsAcceptor::from);
     let slots = Arc::new(Semaphore::new(limits.connections));
     let connections = Connections::new(limits.header_timeout, limits.idle_timeout);
@@ -95,16 +121,16 @@ pub async fn serve(
         let Some((stream, peer, slot)) = accepted else { continue };
         let ticket = connections.admit();
         let held = ticket.clone();
-        let (router, acceptor, header_bytes) =
-            (router.clone(), acceptor.clone(), limits.header_bytes);
+        let (routes, acceptor, header_bytes) =
+            (routes.clone(), acceptor.clone(), limits.header_bytes);
         let task = tokio::spawn(async move {
             let _slot = slot;
             match acceptor {
-                None => converse(stream, peer, router, &ticket, header_bytes).await,
+                None => converse(stream, peer, routes, &ticket, header_bytes).await,
                 Some(acceptor) => {
                     match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
                         Ok(Ok(stream)) => {
-                            converse(stream, peer, router, &ticket, header_bytes).await;
+                            converse(stream, peer, routes, &ticket, header_bytes).await;
                         }
                         Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS handshake"),
                         Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
@@ -156,14 +182,15 @@ async fn accept(
 }
 
 /// Speaks HTTP/1.1 or HTTP/2 on one connection until it ends.
-async fn converse<S>(
+async fn converse<S, R>(
     stream: S,
     peer: SocketAddr,
-    router: Router,
+    routes: R,
     ticket: &Ticket,
     header_bytes: usize,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    R: HttpService,
 {
     let closing = ticket.closing();
     let about = Peer { address: peer, closing: closing.clone() };
@@ -171,9 +198,11 @@ async fn converse<S>(
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         let in_flight = counted.begin(request.version());
         request.extensions_mut().insert(about.clone());
-        let mut router = router.clone();
+        let mut routes = routes.clone();
         async move {
-            let answer = router.call(request.map(Body::new)).await;
+            let (parts, body) = request.into_parts();
+            let body = lingering(body, &parts.headers);
+            let answer = routes.call(Request::from_parts(parts, body)).await;
             // The body may go on for long after the head; the connection is busy until then.
             answer.map(|answer| answer.map(|body| in_flight.until_the_end_of(body)))
         }

@@ -121,3 +121,9 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(part, path)
 }
+
+/// Makes our cryptography the one that TLS clients in this process use; once is enough.
+pub fn choose_cryptography() {
+    // A second call finds the first one's choice and changes nothing.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}

@@ -7,9 +7,13 @@
 //! # Deliberately absent
 //! - Rules about models, rows of the store or HTTP: the rooms have them.
 
+mod admin;
 mod answers;
 mod arguments;
+mod client;
 mod compile;
+mod console;
+mod deploy;
 mod failure;
 mod files;
 mod inspect;
@@ -18,18 +22,18 @@ mod options;
 mod protocol;
 mod rows;
 mod score;
+mod serve;
 mod settings;
 mod terminal;
 mod units;
 
-use std::{io::Write as _, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::{
     arguments::{Arguments, Command},
     failure::Failure,
-    settings::Resolved,
     terminal::Terminal,
 };
 
@@ -62,25 +66,13 @@ fn run(
         Command::Serve(arguments) => {
             // `value_source` tells flags from environment, and only the subcommand's matches have it.
             let matches = matches.subcommand_matches("serve").unwrap_or(matches);
-            let resolved = Resolved::new(&arguments.options, matches, arguments.config.as_deref())?;
-            let settings = resolved.settings()?;
-            if arguments.print_config {
-                std::io::stdout().write_all(resolved.print().as_bytes())?;
-                return Ok(ExitCode::SUCCESS);
-            }
-            log::start(&settings, terminal)?;
-            return Err(unconnected("serve"));
+            serve::run(&arguments, matches, terminal)?;
         }
-        Command::Deploy(_) => return Err(unconnected("deploy")),
-        Command::Admin(_) => return Err(unconnected("admin")),
+        Command::Deploy(arguments) => deploy::run(&arguments, terminal)?,
+        Command::Admin(command) => admin::run(&command, terminal)?,
         Command::CompileChild { arguments } => {
             return Ok(ExitCode::from(control::compile_child_main(&arguments)));
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn unconnected(command: &str) -> Failure {
-    let message = format!("`{command}` is not connected to the server yet");
-    Failure::new(failure::Exit::Internal, message)
 }

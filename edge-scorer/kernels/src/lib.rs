@@ -29,6 +29,7 @@ mod math;
 mod tile;
 
 mod activation;
+mod binary;
 mod cast;
 mod conv;
 mod copy;
@@ -36,13 +37,17 @@ mod dense;
 mod labels;
 mod linear;
 mod pool;
+mod reduce;
 mod scores;
 mod trees;
+mod unary;
+mod view;
 
 #[cfg(test)]
 mod noise;
 
 pub use activation::*;
+pub use binary::*;
 pub use cast::*;
 pub use conv::*;
 pub use copy::copy_bytes;
@@ -50,8 +55,11 @@ pub use dense::*;
 pub use labels::*;
 pub use linear::*;
 pub use pool::*;
+pub use reduce::*;
 pub use scores::*;
 pub use trees::*;
+pub use unary::*;
+pub use view::*;
 
 #[cfg(target_arch = "wasm32")]
 #[panic_handler]

@@ -1,9 +1,25 @@
 //! Who is calling, how they prove it and what they may do.
+//!
+//! A proof (access token, session cookie, sign-in link, client secret) names a principal; the
+//! directory knows its roles; [`Principal::may`] decides.
 
+mod attempts;
+mod directory;
 mod principals;
 mod roles;
+mod secrets;
 mod sessions;
+mod signing_keys;
 mod tokens;
+
+pub(crate) use attempts::Attempts;
+pub(crate) use directory::Directory;
+pub(crate) use principals::new_secret_row;
+pub(crate) use roles::require;
+pub(crate) use secrets::Secrets;
+pub(crate) use sessions::{Sessions, insert_sign_in_link, new_sign_in_link};
+pub(crate) use signing_keys::SigningKeys;
+pub(crate) use tokens::VerifiedTokens;
 
 pub use principals::{NewSecret, ServicePrincipal};
 pub use roles::{Action, Principal, Scope};

@@ -14,28 +14,38 @@
 //! # Deliberately absent
 //! - HTTP, and the JSON of the wire (`shared` has it).
 
+mod clock;
 mod config;
+mod control;
 mod error;
+mod first_start;
+mod folder;
+mod housekeeping;
+mod random;
+
+mod blobs;
+mod content;
 mod lists;
+mod store;
+mod vault;
 
 mod accounts;
-mod admission;
 mod artifacts;
-mod content;
-mod control;
-mod demo;
 mod deployments;
 mod identity;
 mod images;
 mod manifests;
 mod models;
 mod operations;
-mod routes;
 mod services;
 mod uploads;
 
-pub mod admin;
+mod admission;
 mod child;
+mod demo;
+mod routes;
+
+pub mod admin;
 
 pub use accounts::{AccountAccess, AccountChange};
 pub use admission::{AdmissionError, Permit};
@@ -46,6 +56,7 @@ pub use content::Content;
 pub use control::{Control, FirstStart, Opened};
 pub use deployments::DeploymentFilter;
 pub use error::{ControlError, Kind, OpenError};
+pub(crate) use identity::require;
 pub use identity::{
     Action, Audience, ClientCredentials, IssuedToken, NewSecret, OpenedSession, Principal, Scope,
     ServicePrincipal, SessionProof, TokenError, TokenRequest, TokenVersion,

@@ -1,9 +1,30 @@
 //! Manifests: which models an image is made of.
 
 use serde::Deserialize;
-use shared::{Manifest, ManifestRequest};
+use shared::{Manifest, ManifestId, ManifestRequest, ModelId, ModelType, WebserviceType};
+use sqlx::{Row as _, sqlite::SqliteRow};
 
-use crate::{AccountAccess, Control, ControlError, ListQuery, Listed, control::unfinished};
+use crate::{
+    AccountAccess, Action, Control, ControlError, Kind, ListQuery, Listed, clock,
+    lists::{self, Order, Table, searchable},
+    models::next_version,
+    random,
+};
+
+/// Most models and most assets of one manifest.
+const PARTS: usize = 100;
+
+const TABLE: Table = Table {
+    columns: "r.id, r.name, r.version, r.body, r.created_at",
+    from: "FROM manifests r",
+    orders: &[
+        Order::number("createdAt", "r.created_at"),
+        Order::text("name", "r.name"),
+        Order::number("updatedAt", "r.created_at"),
+        Order::number("version", "r.version"),
+    ],
+    search: Some("r.search"),
+};
 
 /// Which manifests a list shows.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -19,37 +40,209 @@ impl Control {
     /// Registers the next version of a manifest.
     pub async fn register_manifest(
         &self,
-        _account: &AccountAccess,
-        _request: ManifestRequest,
+        account: &AccountAccess,
+        mut request: ManifestRequest,
     ) -> Result<Manifest, ControlError> {
-        Err(unfinished())
+        account.require(Action::Write)?;
+        validate(&request)?;
+        let asked = request.model_ids.clone();
+        let mut model_ids: Vec<ModelId> = Vec::new();
+        for text in asked.iter().flatten() {
+            let model =
+                self.find_model(account, text).await?.ok_or_else(|| not_registered(text))?;
+            if !model_ids.contains(&model.id) {
+                model_ids.push(model.id);
+            }
+        }
+        request.model_type = request.model_type.or(Some(ModelType::Registered));
+        request.webservice_type = request.webservice_type.or(Some(WebserviceType::Realtime));
+        request.model_ids = asked.map(|_| model_ids.iter().map(ModelId::to_string).collect());
+        let body = serde_json::to_string(&request).map_err(ControlError::internal)?;
+        let search =
+            searchable([request.name.as_str(), request.description.as_deref().unwrap_or_default()]);
+
+        let (id, now) = (ManifestId(random::uuid()), clock::now());
+        let mut write = self.inner.store.write().await?;
+        let version =
+            next_version(&mut write, &account.account_id, "manifest", &request.name).await?;
+        sqlx::query(
+            "INSERT INTO manifests (id, account_id, name, version, body, created_at, search)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(id.to_string())
+        .bind(&account.account_id)
+        .bind(&request.name)
+        .bind(version.cast_signed())
+        .bind(&body)
+        .bind(now)
+        .bind(search)
+        .execute(&mut *write)
+        .await?;
+        for (position, model_id) in model_ids.iter().enumerate() {
+            // Chosen from the models, so that one deleted meanwhile is noticed.
+            let named = sqlx::query(
+                "INSERT INTO manifest_models (manifest_id, model_id, position)
+                 SELECT $1, id, $3 FROM models WHERE id = $2",
+            )
+            .bind(id.to_string())
+            .bind(model_id.to_string())
+            .bind(i64::try_from(position).unwrap_or(i64::MAX))
+            .execute(&mut *write)
+            .await?;
+            if named.rows_affected() == 0 {
+                return Err(not_registered(&model_id.to_string()));
+            }
+        }
+        write.commit().await?;
+        to_manifest(id, version, request, now)
     }
 
     /// A page of manifests.
     pub async fn manifests(
         &self,
-        _account: &AccountAccess,
-        _filter: &ManifestFilter,
-        _query: &ListQuery,
+        account: &AccountAccess,
+        filter: &ManifestFilter,
+        query: &ListQuery,
     ) -> Result<Listed<Manifest>, ControlError> {
-        Err(unfinished())
+        account.require(Action::Read)?;
+        let conditions = |builder: &mut sqlx::QueryBuilder<sqlx::Sqlite>| {
+            if let Some(name) = &filter.manifest_name {
+                builder.push(" AND r.name = ").push_bind(name.clone());
+            }
+            if let Some(model_id) = &filter.model_id {
+                builder
+                    .push(" AND r.id IN (SELECT manifest_id FROM manifest_models WHERE model_id = ")
+                    .push_bind(model_id.to_ascii_lowercase())
+                    .push(")");
+            }
+        };
+        let (store, id) = (&self.inner.store, &account.account_id);
+        lists::page(store, &TABLE, query, id, &conditions, manifest).await
     }
 
     /// One manifest.
     pub async fn manifest(
         &self,
-        _account: &AccountAccess,
-        _id: &str,
+        account: &AccountAccess,
+        id: &str,
     ) -> Result<Manifest, ControlError> {
-        Err(unfinished())
+        account.require(Action::Read)?;
+        let found = self.find_manifest(account, id).await?;
+        found.ok_or_else(|| ControlError::not_found(Kind::Manifest, id))
     }
 
     /// Deletes a manifest that no image uses. `false` when there was none.
     pub async fn delete_manifest(
         &self,
-        _account: &AccountAccess,
-        _id: &str,
+        account: &AccountAccess,
+        id: &str,
     ) -> Result<bool, ControlError> {
-        Err(unfinished())
+        account.require(Action::Write)?;
+        let Ok(manifest_id) = id.parse::<ManifestId>() else { return Ok(false) };
+        let mut write = self.inner.store.write().await?;
+        let users: Vec<String> = sqlx::query_scalar(
+            "SELECT 'image ' || name || ' version ' || version || ' (' || id || ')' FROM images
+             WHERE manifest_id = $1 AND account_id = $2 ORDER BY created_at LIMIT 20",
+        )
+        .bind(manifest_id.to_string())
+        .bind(&account.account_id)
+        .fetch_all(&mut *write)
+        .await?;
+        if !users.is_empty() {
+            return Err(ControlError::InUse { kind: Kind::Manifest, id: id.to_owned(), users });
+        }
+        let deleted = sqlx::query("DELETE FROM manifests WHERE id = $1 AND account_id = $2")
+            .bind(manifest_id.to_string())
+            .bind(&account.account_id)
+            .execute(&mut *write)
+            .await?;
+        write.commit().await?;
+        Ok(deleted.rows_affected() > 0)
     }
+
+    pub(crate) async fn find_manifest(
+        &self,
+        account: &AccountAccess,
+        id: &str,
+    ) -> Result<Option<Manifest>, ControlError> {
+        let Ok(manifest_id) = id.parse::<ManifestId>() else { return Ok(None) };
+        let row = sqlx::query(
+            "SELECT id, name, version, body, created_at FROM manifests
+             WHERE id = $1 AND account_id = $2",
+        )
+        .bind(manifest_id.to_string())
+        .bind(&account.account_id)
+        .fetch_optional(self.inner.store.read())
+        .await?;
+        row.as_ref().map(manifest).transpose()
+    }
+}
+
+fn not_registered(id: &str) -> ControlError {
+    ControlError::invalid(
+        format!("there is no model `{id}`"),
+        "Register the model first and send the `id` of the answer in `modelIds`.",
+    )
+}
+
+fn validate(request: &ManifestRequest) -> Result<(), ControlError> {
+    let refuse = |rule: shared::InvalidName, member: &str| {
+        ControlError::invalid(rule.to_string(), format!("Change `{member}`."))
+    };
+    shared::validate_name(&request.name).map_err(|rule| refuse(rule, "name"))?;
+    if let Some(description) = &request.description {
+        shared::validate_description(description).map_err(|rule| refuse(rule, "description"))?;
+    }
+    let models = request.model_ids.as_ref().map_or(0, Vec::len);
+    if models > PARTS || request.assets.len() > PARTS {
+        return Err(ControlError::invalid(
+            format!("a manifest names {PARTS} models and {PARTS} assets at most"),
+            "Name fewer.",
+        ));
+    }
+    Ok(())
+}
+
+fn manifest(row: &SqliteRow) -> Result<Manifest, ControlError> {
+    let id: &str = row.try_get("id")?;
+    let request = serde_json::from_str(row.try_get("body")?).map_err(ControlError::internal)?;
+    let version: i64 = row.try_get("version")?;
+    let id = id.parse().map_err(ControlError::internal)?;
+    to_manifest(id, version.unsigned_abs(), request, row.try_get("created_at")?)
+}
+
+fn to_manifest(
+    id: ManifestId,
+    version: u64,
+    request: ManifestRequest,
+    created_at: i64,
+) -> Result<Manifest, ControlError> {
+    let model_ids = request
+        .model_ids
+        .map(|ids| ids.iter().map(|id| id.parse()).collect::<Result<Vec<_>, _>>())
+        .transpose()
+        .map_err(ControlError::internal)?;
+    Ok(Manifest {
+        id,
+        name: request.name,
+        version,
+        description: request.description,
+        driver_program: request.driver_program,
+        assets: request.assets,
+        model_ids,
+        model_type: request.model_type,
+        target_runtime: request.target_runtime,
+        webservice_type: request.webservice_type,
+        created_time: clock::timestamp(created_at),
+    })
+}
+
+/// A manifest from the `manifest_*` columns of a joined row.
+pub(crate) fn nested(row: &SqliteRow) -> Result<Manifest, ControlError> {
+    let id: &str = row.try_get("manifest_id")?;
+    let body = row.try_get("manifest_body")?;
+    let request = serde_json::from_str(body).map_err(ControlError::internal)?;
+    let version: i64 = row.try_get("manifest_version")?;
+    let id = id.parse().map_err(ControlError::internal)?;
+    to_manifest(id, version.unsigned_abs(), request, row.try_get("manifest_created_at")?)
 }

@@ -1,9 +1,54 @@
-//! Registered models.
+//! Registered models: a name, a version, and where the bytes are.
+//!
+//! Bytes of our own artefacts are read at once, in a child: what they take and give, or what stands
+//! in the way, is known before anybody builds an image. Other addresses are only recorded.
+
+mod reading;
+mod source;
 
 use serde::Deserialize;
-use shared::{Check, Model, ModelRequest};
+use shared::{Check, Model, ModelId, ModelRequest};
+use sqlx::{Row as _, sqlite::SqliteRow};
 
-use crate::{AccountAccess, Control, ControlError, ListQuery, Listed, control::unfinished};
+use crate::{
+    AccountAccess, Action, Control, ControlError, Kind, ListQuery, Listed,
+    child::Reading,
+    clock,
+    lists::{self, Order, Table, searchable},
+    random,
+    store::Write,
+};
+
+pub(crate) use source::Source;
+
+/// Longest address in bytes.
+const URL_BYTES: usize = 4_096;
+const MIME_TYPE_BYTES: usize = 200;
+
+const TABLE: Table = Table {
+    columns: "r.id, r.name, r.version, r.url, r.mime_type, r.description, r.tags, r.unpack, \
+        r.created_at, r.sha256, r.size",
+    from: "FROM models r",
+    orders: &[
+        Order::number("createdAt", "r.created_at"),
+        Order::text("name", "r.name"),
+        Order::number("updatedAt", "r.created_at"),
+        Order::number("version", "r.version"),
+    ],
+    search: Some("r.search"),
+};
+
+/// The same rows through the index of tags.
+const TAGGED: Table = Table {
+    from: "FROM model_tags t JOIN models r ON r.id = t.model_id",
+    orders: &[
+        Order::number("createdAt", "t.created_at"),
+        Order::text("name", "r.name"),
+        Order::number("updatedAt", "t.created_at"),
+        Order::number("version", "r.version"),
+    ],
+    ..TABLE
+};
 
 /// Which models a list shows; whole values, combined with AND.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -19,42 +64,277 @@ impl Control {
     /// Registers the next version of a model; bytes of our own artefacts are read at once.
     pub async fn register_model(
         &self,
-        _account: &AccountAccess,
-        _request: ModelRequest,
+        account: &AccountAccess,
+        request: ModelRequest,
     ) -> Result<Model, ControlError> {
-        Err(unfinished())
+        account.require(Action::Write)?;
+        validate(&request)?;
+        let unpack = request.unpack.unwrap_or(false);
+        let source = Source::parse(account, &request.url)?;
+        let (url, bytes) = match source {
+            Source::Elsewhere(url) => (url, None),
+            Source::Artifact { path, sha256 } => {
+                let found = self.find_artifact(account, &path, sha256.as_deref()).await?;
+                let (sha256, size) = found.ok_or_else(|| {
+                    ControlError::invalid(
+                        format!("there are no such bytes under `{path}`"),
+                        "Upload the artifact first and send the `url` of the answer.",
+                    )
+                })?;
+                self.reading(&sha256, unpack).await?;
+                let url = crate::artifacts::artifact_url(account, &path, &sha256);
+                (url, Some((sha256, size)))
+            }
+        };
+
+        let tags = request.tags.as_ref().map(serde_json::to_string).transpose();
+        let tags = tags.map_err(ControlError::internal)?;
+        let words = request.tags.iter().flatten().map(String::as_str);
+        let search = searchable(
+            [request.name.as_str(), request.description.as_deref().unwrap_or_default()]
+                .into_iter()
+                .chain(words),
+        );
+        let (id, now) = (ModelId(random::uuid()), clock::now());
+        // From here to the commit the bytes cannot be swept.
+        let gate = self.inner.blobs.gate().await;
+        let mut write = self.inner.store.write().await?;
+        if let Some((sha256, _)) = &bytes {
+            still_there(&mut write, account, sha256).await?;
+        }
+        let version = next_version(&mut write, &account.account_id, "model", &request.name).await?;
+        sqlx::query(
+            "INSERT INTO models (id, account_id, name, version, url, mime_type, description, tags,
+                 unpack, created_at, sha256, size, search)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        )
+        .bind(id.to_string())
+        .bind(&account.account_id)
+        .bind(&request.name)
+        .bind(version.cast_signed())
+        .bind(&url)
+        .bind(&request.mime_type)
+        .bind(&request.description)
+        .bind(&tags)
+        .bind(request.unpack)
+        .bind(now)
+        .bind(bytes.as_ref().map(|(sha256, _)| sha256))
+        .bind(bytes.as_ref().map(|(_, size)| size.cast_signed()))
+        .bind(search)
+        .execute(&mut *write)
+        .await?;
+        for tag in request.tags.iter().flatten() {
+            sqlx::query(
+                "INSERT INTO model_tags (account_id, tag, created_at, model_id)
+                 VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            )
+            .bind(&account.account_id)
+            .bind(tag)
+            .bind(now)
+            .bind(id.to_string())
+            .execute(&mut *write)
+            .await?;
+        }
+        write.commit().await?;
+        drop(gate);
+        let (sha256, size) = bytes.unzip();
+        Ok(Model {
+            id,
+            name: request.name,
+            version,
+            url,
+            mime_type: request.mime_type,
+            description: request.description,
+            tags: request.tags,
+            unpack: request.unpack,
+            created_at: clock::timestamp(now),
+            sha256,
+            size,
+        })
     }
 
     /// A page of models.
     pub async fn models(
         &self,
-        _account: &AccountAccess,
-        _filter: &ModelFilter,
-        _query: &ListQuery,
+        account: &AccountAccess,
+        filter: &ModelFilter,
+        query: &ListQuery,
     ) -> Result<Listed<Model>, ControlError> {
-        Err(unfinished())
+        account.require(Action::Read)?;
+        let table = if filter.tag.is_some() { &TAGGED } else { &TABLE };
+        let conditions = |builder: &mut sqlx::QueryBuilder<sqlx::Sqlite>| {
+            if let Some(name) = &filter.name {
+                builder.push(" AND r.name = ").push_bind(name.clone());
+            }
+            if let Some(tag) = &filter.tag {
+                builder
+                    .push(" AND t.account_id = r.account_id AND t.tag = ")
+                    .push_bind(tag.clone());
+            }
+        };
+        let (store, id) = (&self.inner.store, &account.account_id);
+        lists::page(store, table, query, id, &conditions, model).await
     }
 
     /// One model.
-    pub async fn model(&self, _account: &AccountAccess, _id: &str) -> Result<Model, ControlError> {
-        Err(unfinished())
+    pub async fn model(&self, account: &AccountAccess, id: &str) -> Result<Model, ControlError> {
+        account.require(Action::Read)?;
+        self.find_model(account, id).await?.ok_or_else(|| ControlError::not_found(Kind::Model, id))
     }
 
     /// What the model takes and gives, and what stands in the way of compiling it.
     pub async fn model_signature(
         &self,
-        _account: &AccountAccess,
-        _id: &str,
+        account: &AccountAccess,
+        id: &str,
     ) -> Result<Check, ControlError> {
-        Err(unfinished())
+        let model = self.model(account, id).await?;
+        let Some(sha256) = &model.sha256 else {
+            return Err(ControlError::NotYet {
+                message: "the model's bytes were not read yet".to_owned(),
+                remedy: "Build an image of the model; its address is read then.".to_owned(),
+            });
+        };
+        match self.reading(sha256, model.unpack.unwrap_or(false)).await? {
+            Reading::Onnx(check) => Ok(check),
+            Reading::Wasm(signature) => {
+                Ok(Check { ok: true, signature: Some(signature), unsupported: Vec::new() })
+            }
+            Reading::Refused(refusal) if !refusal.unsupported.is_empty() => {
+                Ok(Check { ok: false, signature: None, unsupported: refusal.unsupported })
+            }
+            Reading::Refused(refusal) => Err(refusal.into()),
+        }
     }
 
     /// Deletes a model that no manifest uses. `false` when there was none.
     pub async fn delete_model(
         &self,
-        _account: &AccountAccess,
-        _id: &str,
+        account: &AccountAccess,
+        id: &str,
     ) -> Result<bool, ControlError> {
-        Err(unfinished())
+        account.require(Action::Write)?;
+        let Ok(model_id) = id.parse::<ModelId>() else { return Ok(false) };
+        let mut write = self.inner.store.write().await?;
+        let users: Vec<String> = sqlx::query_scalar(
+            "SELECT 'manifest ' || m.name || ' version ' || m.version || ' (' || m.id || ')'
+             FROM manifest_models u JOIN manifests m ON m.id = u.manifest_id
+             WHERE u.model_id = $1 AND m.account_id = $2 ORDER BY m.created_at LIMIT 20",
+        )
+        .bind(model_id.to_string())
+        .bind(&account.account_id)
+        .fetch_all(&mut *write)
+        .await?;
+        if !users.is_empty() {
+            return Err(ControlError::InUse { kind: Kind::Model, id: id.to_owned(), users });
+        }
+        let deleted = sqlx::query("DELETE FROM models WHERE id = $1 AND account_id = $2")
+            .bind(model_id.to_string())
+            .bind(&account.account_id)
+            .execute(&mut *write)
+            .await?;
+        write.commit().await?;
+        Ok(deleted.rows_affected() > 0)
     }
+
+    pub(crate) async fn find_model(
+        &self,
+        account: &AccountAccess,
+        id: &str,
+    ) -> Result<Option<Model>, ControlError> {
+        let Ok(model_id) = id.parse::<ModelId>() else { return Ok(None) };
+        let row = sqlx::query(
+            "SELECT id, name, version, url, mime_type, description, tags, unpack, created_at,
+                 sha256, size FROM models WHERE id = $1 AND account_id = $2",
+        )
+        .bind(model_id.to_string())
+        .bind(&account.account_id)
+        .fetch_optional(self.inner.store.read())
+        .await?;
+        row.as_ref().map(model).transpose()
+    }
+}
+
+fn validate(request: &ModelRequest) -> Result<(), ControlError> {
+    let refuse = |rule: shared::InvalidName, member: &str| {
+        ControlError::invalid(rule.to_string(), format!("Change `{member}`."))
+    };
+    shared::validate_name(&request.name).map_err(|rule| refuse(rule, "name"))?;
+    if let Some(tags) = &request.tags {
+        shared::validate_tags(tags).map_err(|rule| refuse(rule, "tags"))?;
+    }
+    if let Some(description) = &request.description {
+        shared::validate_description(description).map_err(|rule| refuse(rule, "description"))?;
+    }
+    let mime_type = request.mime_type.trim();
+    if mime_type.is_empty() || mime_type.len() > MIME_TYPE_BYTES {
+        return Err(ControlError::invalid(
+            format!("`mimeType` has 1 to {MIME_TYPE_BYTES} characters"),
+            "Send `application/octet-stream` when in doubt; the bytes decide what they are.",
+        ));
+    }
+    if request.url.len() > URL_BYTES {
+        return Err(ControlError::invalid(
+            format!("`url` has {URL_BYTES} characters at most"),
+            "Upload the bytes as an artifact and send its `url`.",
+        ));
+    }
+    Ok(())
+}
+
+async fn still_there(
+    write: &mut Write,
+    account: &AccountAccess,
+    sha256: &str,
+) -> Result<(), ControlError> {
+    sqlx::query("SELECT 1 FROM artifacts WHERE sha256 = $1 AND account_id = $2")
+        .bind(sha256)
+        .bind(&account.account_id)
+        .fetch_optional(&mut **write)
+        .await?
+        .map(|_| ())
+        .ok_or_else(|| {
+            ControlError::invalid(
+                "the artifact was deleted meanwhile",
+                "Upload the artifact again and send the `url` of the answer.",
+            )
+        })
+}
+
+/// The next version of a name; counts on past deletions.
+pub(crate) async fn next_version(
+    write: &mut Write,
+    account_id: &str,
+    kind: &str,
+    name: &str,
+) -> Result<u64, ControlError> {
+    let version: i64 = sqlx::query_scalar(
+        "INSERT INTO name_versions (account_id, kind, name, last_version) VALUES ($1, $2, $3, 1)
+         ON CONFLICT (account_id, kind, name) DO UPDATE SET last_version = last_version + 1
+         RETURNING last_version",
+    )
+    .bind(account_id)
+    .bind(kind)
+    .bind(name)
+    .fetch_one(&mut **write)
+    .await?;
+    Ok(version.unsigned_abs())
+}
+
+pub(crate) fn model(row: &SqliteRow) -> Result<Model, ControlError> {
+    let id: &str = row.try_get("id")?;
+    let tags: Option<&str> = row.try_get("tags")?;
+    Ok(Model {
+        id: id.parse().map_err(ControlError::internal)?,
+        name: row.try_get("name")?,
+        version: row.try_get::<i64, _>("version")?.unsigned_abs(),
+        url: row.try_get("url")?,
+        mime_type: row.try_get("mime_type")?,
+        description: row.try_get("description")?,
+        tags: tags.map(serde_json::from_str).transpose().map_err(ControlError::internal)?,
+        unpack: row.try_get("unpack")?,
+        created_at: clock::timestamp(row.try_get("created_at")?),
+        sha256: row.try_get("sha256")?,
+        size: row.try_get::<Option<i64>, _>("size")?.map(i64::unsigned_abs),
+    })
 }

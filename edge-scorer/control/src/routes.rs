@@ -1,19 +1,33 @@
 //! The routing table of the scoring path: public name to served service, in memory.
+//!
+//! # Invariants
+//! - The scoring path reads this and never the store.
+//! - An entry is replaced whole: a call that began with a deployment ends with it. Slots and keys
+//!   belong to the service and are shared by its deployments.
 
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
 };
 
-use engine::Scorer;
+use engine::{Engine, Scorer, ScorerLimits, Trust};
+use sha2::{Digest as _, Sha256};
 use shared::{ImageId, ServiceId};
+use subtle::ConstantTimeEq as _;
+use tokio::sync::OnceCell;
 
-use crate::{AdmissionError, ControlError, Permit, Principal, Scope};
+use crate::{
+    Action, AdmissionError, ControlError, Kind, Permit, Principal, Scope,
+    admission::Slots,
+    blobs::Blobs,
+    child::{Children, Outcome, Task},
+    services::Effect,
+};
 
 /// What is served, by public name.
 #[derive(Default)]
 pub struct Routes {
-    table: RwLock<Arc<HashMap<String, Arc<ServedService>>>>,
+    table: RwLock<HashMap<String, Arc<ServedService>>>,
 }
 
 impl Routes {
@@ -25,6 +39,15 @@ impl Routes {
     /// Every service, in no order.
     pub fn all(&self) -> Vec<Arc<ServedService>> {
         self.table.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    pub(crate) fn put(&self, served: Arc<ServedService>) {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        table.insert(served.public_name.clone(), served);
+    }
+
+    pub(crate) fn remove(&self, public_name: &str) {
+        self.table.write().unwrap_or_else(PoisonError::into_inner).remove(public_name);
     }
 }
 
@@ -42,36 +65,174 @@ pub struct ServedService {
     pub version: u64,
     /// Scope of its account.
     pub scope: Scope,
+    pub(crate) account_id: String,
+    pub(crate) effect: Effect,
+    pub(crate) slots: Arc<Slots>,
+    pub(crate) keys: Arc<ServiceKeys>,
+    /// The current one first, then those it served before.
+    pub(crate) modules: Vec<Arc<ServedModule>>,
+}
+
+/// A module that a service serves or served; loaded when it is first called.
+pub(crate) struct ServedModule {
+    pub(crate) image_id: ImageId,
+    pub(crate) version: u64,
+    pub(crate) sha256: String,
+    pub(crate) compiled_here: bool,
+    pub(crate) limits: ScorerLimits,
+    pub(crate) loader: Loader,
+    pub(crate) scorer: OnceCell<Arc<Scorer>>,
+}
+
+/// What it takes to load a module.
+#[derive(Clone)]
+pub(crate) struct Loader {
+    pub(crate) engine: Engine,
+    pub(crate) blobs: Blobs,
+    pub(crate) children: Arc<Children>,
+}
+
+/// SHA-256 of both keys.
+pub(crate) struct ServiceKeys {
+    hashes: RwLock<[[u8; 32]; 2]>,
 }
 
 impl ServedService {
     /// Whether `key` is the service's primary or secondary key; takes the same time either way.
-    pub fn opens_with(&self, _key: &str) -> bool {
-        false
+    pub fn opens_with(&self, key: &str) -> bool {
+        self.keys.open_with(key)
     }
 
     /// Whether an access token's principal may call it.
     pub fn open_to(&self, principal: &Principal) -> bool {
-        principal.may(crate::Action::Score, &self.scope)
+        principal.may(Action::Score, &self.scope)
     }
 
     /// Waits for a slot. The call may run as long as the permit lives.
     pub async fn admit(&self) -> Result<Permit, AdmissionError> {
-        Ok(Permit::new())
+        self.slots.admit().await
+    }
+
+    /// Slots at this moment.
+    pub fn replicas(&self) -> u32 {
+        self.slots.count()
     }
 
     /// The scorer, loaded on first use.
     pub async fn scorer(&self) -> Result<Arc<Scorer>, ControlError> {
-        Err(crate::control::unfinished())
+        match self.modules.first() {
+            Some(module) => module.scorer().await,
+            None => Err(ControlError::internal("a service without a module")),
+        }
     }
 
     /// The scorer of an earlier version that this service served, by the image's version.
-    pub async fn scorer_of(&self, _version: u64) -> Result<Arc<Scorer>, ControlError> {
-        Err(crate::control::unfinished())
+    pub async fn scorer_of(&self, version: u64) -> Result<Arc<Scorer>, ControlError> {
+        let module = self.modules.iter().find(|module| module.version == version);
+        match module {
+            Some(module) => module.scorer().await,
+            None => Err(ControlError::not_found(
+                Kind::Image,
+                format!("{} version {version}", self.public_name),
+            )),
+        }
     }
 
-    /// The versions that it serves or served, newest first.
+    /// The versions that it serves or served, the current one first.
     pub fn versions(&self) -> Vec<u64> {
-        vec![self.version]
+        let mut versions = Vec::with_capacity(self.modules.len());
+        for module in &self.modules {
+            if !versions.contains(&module.version) {
+                versions.push(module.version);
+            }
+        }
+        versions
+    }
+}
+
+impl ServedModule {
+    pub(crate) async fn scorer(&self) -> Result<Arc<Scorer>, ControlError> {
+        let load = || self.loader.load(&self.sha256, self.compiled_here, &self.limits);
+        self.scorer.get_or_try_init(load).await.cloned()
+    }
+}
+
+impl Loader {
+    /// From stored machine code; where there is none (another CPU, another wasmtime), a child makes
+    /// it first.
+    async fn load(
+        &self,
+        sha256: &str,
+        compiled_here: bool,
+        limits: &ScorerLimits,
+    ) -> Result<Arc<Scorer>, ControlError> {
+        if let Some(scorer) = self.load_stored(sha256, compiled_here, limits).await? {
+            return Ok(scorer);
+        }
+        tracing::info!(sha256, "making machine code of a module");
+        let task = Task::Precompile { compiled_here };
+        let log = |line: &str| tracing::debug!(line, "compile child");
+        let finished = self.children.run(task, self.blobs.file(sha256), false, log).await?;
+        match finished.outcome {
+            Outcome::Precompiled => {}
+            Outcome::Refused(refusal) => return Err(refusal.into()),
+            other => return Err(ControlError::internal(format!("a child answered {other:?}"))),
+        }
+        let stored = self.load_stored(sha256, compiled_here, limits).await?;
+        stored.ok_or_else(|| ControlError::internal("the child's machine code does not fit here"))
+    }
+
+    async fn load_stored(
+        &self,
+        sha256: &str,
+        compiled_here: bool,
+        limits: &ScorerLimits,
+    ) -> Result<Option<Arc<Scorer>>, ControlError> {
+        let (engine, file, limits) = (self.engine.clone(), self.blobs.file(sha256), limits.clone());
+        let trust = if compiled_here { Trust::Compiled } else { Trust::HandWritten };
+        tokio::task::spawn_blocking(move || {
+            let wasm = std::fs::read(file).map_err(ControlError::internal)?;
+            let module = engine.load_stored(&wasm, trust).map_err(ControlError::internal)?;
+            Ok(module.map(|module| Arc::new(Scorer::new(module, limits))))
+        })
+        .await
+        .map_err(ControlError::internal)?
+    }
+}
+
+impl ServiceKeys {
+    pub(crate) fn new(primary: &str, secondary: &str) -> Self {
+        Self { hashes: RwLock::new([hash(primary), hash(secondary)]) }
+    }
+
+    pub(crate) fn replace(&self, primary: &str, secondary: &str) {
+        let hashes = [hash(primary), hash(secondary)];
+        *self.hashes.write().unwrap_or_else(PoisonError::into_inner) = hashes;
+    }
+
+    fn open_with(&self, key: &str) -> bool {
+        let given = hash(key);
+        let hashes = *self.hashes.read().unwrap_or_else(PoisonError::into_inner);
+        let [primary, secondary] = hashes.map(|known| known.ct_eq(&given));
+        bool::from(primary | secondary)
+    }
+}
+
+fn hash(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replaced_key_is_dead_and_the_other_lives() {
+        let keys = ServiceKeys::new("old", "other");
+        assert!(keys.open_with("old") && keys.open_with("other") && !keys.open_with("new"));
+
+        keys.replace("new", "other");
+
+        assert!(keys.open_with("new") && keys.open_with("other") && !keys.open_with("old"));
     }
 }

@@ -1,0 +1,47 @@
+//! What is done now and then: operations that lost their task, uploads that nobody goes on with,
+//! old signing keys.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use crate::{Control, ControlError, control::Inner};
+
+/// How often operations without a task are looked for. There are none, unless a caller hung up
+/// between the commit that accepted one and its start.
+const OPERATIONS: Duration = Duration::from_secs(5);
+/// Of these rounds, each of so many does the rest.
+const ROUNDS: u32 = 720;
+
+impl Control {
+    pub(crate) fn start_housekeeping(&self) {
+        self.start_autoscaler();
+        self.inner.runner.spawn(keep_house(Arc::downgrade(&self.inner)));
+    }
+
+    async fn tidy(&self) -> Result<(), ControlError> {
+        self.forget_idle_uploads().await?;
+        self.inner.signing_keys.refresh(&self.inner.store, &self.inner.vault).await
+    }
+}
+
+async fn keep_house(inner: Weak<Inner>) {
+    let mut round = 0;
+    loop {
+        {
+            let Some(inner) = inner.upgrade() else { return };
+            let control = Control { inner };
+            if let Err(error) = control.resume_operations().await {
+                tracing::error!(?error, "unfinished operations could not be looked for");
+            }
+            if round % ROUNDS == 0
+                && let Err(error) = control.tidy().await
+            {
+                tracing::error!(?error, "old uploads and keys could not be tidied away");
+            }
+        }
+        round = (round + 1) % ROUNDS;
+        tokio::time::sleep(OPERATIONS).await;
+    }
+}

@@ -1,0 +1,310 @@
+//! Makes what a service wants so: loads the module beside the one that serves, tries it, and only
+//! then puts it in its place.
+
+use std::sync::Arc;
+
+use engine::{ScoreError, ScorerLimits};
+use serde::{Deserialize, Serialize};
+use shared::{ImageId, ServiceId, paths};
+use sqlx::{Row as _, sqlite::SqliteRow};
+use tokio::sync::OnceCell;
+
+use super::{Effect, Settings};
+use crate::{
+    Control, ControlError, Scope,
+    admission::{SlotLimits, Slots},
+    clock,
+    operations::{Operation, end},
+    routes::{Loader, ServedModule, ServedService, ServiceKeys},
+};
+
+/// Most idle instances of one module.
+const IDLE: usize = 32;
+
+const SERVICE: &str = "SELECT s.id, s.account_id, s.name, s.public_name, s.primary_key, \
+    s.secondary_key, s.image_id, s.settings, a.subscription_id, g.name, a.name \
+    FROM services s JOIN accounts a ON a.id = s.account_id \
+    JOIN resource_groups g ON g.subscription_id = a.subscription_id AND g.name_key = a.group_key";
+
+/// What an operation is to make of a service.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Wanted {
+    pub(crate) image_id: ImageId,
+    pub(crate) settings: Settings,
+}
+
+impl Control {
+    /// Everything of a deployment but its commit.
+    pub(crate) async fn deploy(
+        &self,
+        operation: &Operation,
+    ) -> Result<Arc<ServedService>, ControlError> {
+        let wanted: Wanted =
+            serde_json::from_str(&operation.input).map_err(ControlError::internal)?;
+        let progress = self.progress_of(operation);
+        progress.at(10, "loading the module").await?;
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{SERVICE} WHERE s.id = $1")))
+            .bind(&operation.resource_id)
+            .fetch_optional(self.inner.store.read())
+            .await?
+            .ok_or(ControlError::Cancelled)?;
+        let served = self.served(&row, wanted.image_id, &wanted.settings).await?;
+        let scorer = served.scorer().await?;
+        progress.at(70, "trying the module").await?;
+        let tried = tokio::task::spawn_blocking(move || scorer.batch().map(drop)).await;
+        tried.map_err(ControlError::internal)?.map_err(|error| refuse(error, &served.effect))?;
+        Ok(Arc::new(served))
+    }
+
+    /// The commit, then the routing table.
+    pub(crate) async fn finish_deployment(
+        &self,
+        operation: &Operation,
+        outcome: Result<Arc<ServedService>, ControlError>,
+    ) -> Result<(), ControlError> {
+        let wanted: Wanted =
+            serde_json::from_str(&operation.input).map_err(ControlError::internal)?;
+        let deployment = operation.deployment_id.as_deref().unwrap_or_default();
+        let now = clock::now();
+        let mut write = self.inner.store.write().await?;
+        let exists = sqlx::query("SELECT deployment_id FROM services WHERE id = $1")
+            .bind(&operation.resource_id)
+            .fetch_optional(&mut *write)
+            .await?;
+        let outcome = match exists {
+            Some(_) => outcome,
+            // Deleted meanwhile.
+            None => Err(ControlError::Cancelled),
+        };
+        match &outcome {
+            Ok(_) => {
+                let settings =
+                    serde_json::to_string(&wanted.settings).map_err(ControlError::internal)?;
+                sqlx::query(
+                    "UPDATE deployments SET expired_at = $1
+                     WHERE service_id = $2 AND id <> $3 AND state = 'Succeeded'
+                         AND expired_at IS NULL",
+                )
+                .bind(now)
+                .bind(&operation.resource_id)
+                .bind(deployment)
+                .execute(&mut *write)
+                .await?;
+                sqlx::query("UPDATE deployments SET state = 'Succeeded' WHERE id = $1")
+                    .bind(deployment)
+                    .execute(&mut *write)
+                    .await?;
+                sqlx::query(
+                    "UPDATE services SET state = 'Succeeded', error = NULL, updated_at = $1,
+                         image_id = $2, settings = $3, deployment_id = $4
+                     WHERE id = $5",
+                )
+                .bind(now)
+                .bind(wanted.image_id.to_string())
+                .bind(settings)
+                .bind(deployment)
+                .bind(&operation.resource_id)
+                .execute(&mut *write)
+                .await?;
+                end(&mut write, operation.id, Ok(&[])).await?;
+            }
+            Err(error) => {
+                let body = serde_json::to_string(&error.body()).map_err(ControlError::internal)?;
+                let state = crate::operations::state_after(error);
+                sqlx::query("UPDATE deployments SET state = $1, expired_at = $2 WHERE id = $3")
+                    .bind(state.as_str())
+                    .bind(now)
+                    .bind(deployment)
+                    .execute(&mut *write)
+                    .await?;
+                // What serves goes on serving.
+                sqlx::query(
+                    "UPDATE services SET error = $1, updated_at = $2,
+                         state = CASE WHEN deployment_id IS NULL THEN $3 ELSE 'Succeeded' END
+                     WHERE id = $4",
+                )
+                .bind(body)
+                .bind(now)
+                .bind(state.as_str())
+                .bind(&operation.resource_id)
+                .execute(&mut *write)
+                .await?;
+                // Nothing is wanted any more but what is, unless another request waits its turn.
+                sqlx::query(
+                    "UPDATE services SET wanted_image_id = image_id, wanted_settings = settings
+                     WHERE id = $1 AND deployment_id IS NOT NULL AND NOT EXISTS (
+                         SELECT 1 FROM operations
+                         WHERE resource_id = $1 AND ended_at IS NULL AND id <> $2)",
+                )
+                .bind(&operation.resource_id)
+                .bind(operation.id.to_string())
+                .execute(&mut *write)
+                .await?;
+                end(&mut write, operation.id, Err(error)).await?;
+            }
+        }
+        write.commit().await?;
+        if let Ok(served) = outcome {
+            served.take_over();
+            self.inner.routes.put(served);
+        }
+        Ok(())
+    }
+
+    /// Fills the routing table from the store; modules are loaded in the background.
+    pub(crate) async fn load_routes(&self) -> Result<(), ControlError> {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "{SERVICE} WHERE s.deployment_id IS NOT NULL ORDER BY s.updated_at DESC"
+        )))
+        .fetch_all(self.inner.store.read())
+        .await?;
+        let mut modules = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let image_id = row.try_get::<&str, _>(6)?.parse().map_err(ControlError::internal)?;
+            let settings: Settings =
+                serde_json::from_str(row.try_get(7)?).map_err(ControlError::internal)?;
+            match self.served(row, image_id, &settings).await {
+                Ok(served) => {
+                    modules.extend(served.modules.first().cloned());
+                    self.inner.routes.put(Arc::new(served));
+                }
+                Err(error) => {
+                    let name: &str = row.try_get(2)?;
+                    tracing::error!(name, ?error, "a service cannot be served");
+                }
+            }
+        }
+        self.inner.runner.spawn(async move {
+            for module in modules {
+                if let Err(error) = module.scorer().await {
+                    tracing::error!(sha256 = module.sha256, ?error, "a module cannot be loaded");
+                }
+            }
+        });
+        Ok(())
+    }
+
+    async fn served(
+        &self,
+        row: &SqliteRow,
+        image_id: ImageId,
+        settings: &Settings,
+    ) -> Result<ServedService, ControlError> {
+        let id: ServiceId = row.try_get::<&str, _>(0)?.parse().map_err(ControlError::internal)?;
+        let public_name: String = row.try_get(3)?;
+        let effect = settings.effect(self.limits().guest_memory_bytes)?;
+        let before = self.inner.routes.get(&public_name).filter(|before| before.id == id);
+        let slots = match &before {
+            Some(before) => Arc::clone(&before.slots),
+            None => Slots::new(limits_of(&effect, effect.first_slots())),
+        };
+        let keys: Arc<ServiceKeys> = match &before {
+            Some(before) => Arc::clone(&before.keys),
+            None => Arc::new(self.served_keys(id, row.try_get(4)?, row.try_get(5)?)?),
+        };
+        let known = before.as_ref().map_or(&[][..], |before| &before.modules);
+        let modules = self.modules_of(id, image_id, &effect, known).await?;
+        let current = modules
+            .first()
+            .ok_or_else(|| ControlError::not_ready("the image has no module", "Build it anew."))?;
+        let (subscription, group, account): (&str, &str, &str) =
+            (row.try_get(8)?, row.try_get(9)?, row.try_get(10)?);
+        Ok(ServedService {
+            id,
+            name: row.try_get(2)?,
+            public_name,
+            image_id,
+            version: current.version,
+            scope: Scope::new(&paths::account_arm_id(subscription, group, account)),
+            account_id: row.try_get(1)?,
+            effect,
+            slots,
+            keys,
+            modules,
+        })
+    }
+
+    /// The module of `image_id` first, then those of earlier deployments whose images are still
+    /// there. What is loaded already with the same memory is kept.
+    async fn modules_of(
+        &self,
+        service_id: ServiceId,
+        image_id: ImageId,
+        effect: &Effect,
+        known: &[Arc<ServedModule>],
+    ) -> Result<Vec<Arc<ServedModule>>, ControlError> {
+        let rows = sqlx::query(
+            "SELECT i.id, i.version, i.module_sha256, i.compiled_here,
+                 CASE WHEN i.id = $2 THEN 1 ELSE 0 END AS is_current,
+                 (SELECT max(d.created_at) FROM deployments d
+                     WHERE d.service_id = $1 AND d.image_id = i.id AND d.state = 'Succeeded')
+                     AS served_at
+             FROM images i
+             WHERE i.module_sha256 IS NOT NULL AND (i.id = $2 OR i.id IN (
+                 SELECT image_id FROM deployments WHERE service_id = $1 AND state = 'Succeeded'))
+             ORDER BY is_current DESC, served_at DESC",
+        )
+        .bind(service_id.to_string())
+        .bind(image_id.to_string())
+        .fetch_all(self.inner.store.read())
+        .await?;
+        let mut modules = Vec::with_capacity(rows.len());
+        for row in rows {
+            let image_id: ImageId =
+                row.try_get::<&str, _>(0)?.parse().map_err(ControlError::internal)?;
+            let same = known.iter().find(|module| {
+                module.image_id == image_id && module.limits.memory_bytes == effect.memory_bytes
+            });
+            modules.push(match same {
+                Some(module) => Arc::clone(module),
+                None => Arc::new(ServedModule {
+                    image_id,
+                    version: row.try_get::<i64, _>(1)?.unsigned_abs(),
+                    sha256: row.try_get(2)?,
+                    compiled_here: row.try_get(3)?,
+                    limits: ScorerLimits {
+                        memory_bytes: effect.memory_bytes,
+                        max_idle: IDLE,
+                        ..ScorerLimits::default()
+                    },
+                    loader: Loader {
+                        engine: self.inner.engine.clone(),
+                        blobs: self.inner.blobs.clone(),
+                        children: Arc::clone(&self.inner.children),
+                    },
+                    scorer: OnceCell::new(),
+                }),
+            });
+        }
+        Ok(modules)
+    }
+}
+
+impl ServedService {
+    /// Brings the slots to this deployment's limits.
+    fn take_over(&self) {
+        let slots = self.effect.slots_after(self.slots.count());
+        self.slots.set(limits_of(&self.effect, slots));
+    }
+}
+
+fn limits_of(effect: &Effect, slots: u32) -> SlotLimits {
+    SlotLimits {
+        slots,
+        calls_per_slot: effect.calls_per_slot,
+        cpu_millis: effect.cpu_millis,
+        wakes: effect.wakes(),
+    }
+}
+
+/// Why no instance could be made.
+fn refuse(error: ScoreError, effect: &Effect) -> ControlError {
+    match error {
+        ScoreError::OutOfMemory => ControlError::LimitExceeded {
+            what: "the memory that the model needs".to_owned(),
+            limit: format!("{} bytes", effect.memory_bytes),
+            remedy: "Raise `containerResourceReservation.memory`.".to_owned(),
+        },
+        other => ControlError::internal(other),
+    }
+}

@@ -1,0 +1,160 @@
+//! Services as rows, and the parts that an answer nests.
+
+use std::collections::HashMap;
+
+use shared::{ComputeResource, Image, ImageId, Manifest, ManifestId, Model, Service, paths};
+use sqlx::{QueryBuilder, Row as _, sqlite::SqliteRow};
+
+use super::{Effect, Settings, settings::Scaling};
+use crate::{AccountAccess, Control, ControlError, clock, images, models};
+
+pub(crate) const COLUMNS: &str = "r.id, r.name, r.public_name, r.created_at, r.updated_at, \
+    r.state, r.error, r.compute_resource_id, r.compute_type, r.image_id, r.settings";
+
+/// A service without its parts.
+pub(crate) fn service(row: &SqliteRow) -> Result<Service, ControlError> {
+    let parse = |error: String| ControlError::internal(error);
+    let (id, state, compute_type, image_id): (&str, &str, &str, &str) = (
+        row.try_get("id")?,
+        row.try_get("state")?,
+        row.try_get("compute_type")?,
+        row.try_get("image_id")?,
+    );
+    let settings: Settings =
+        serde_json::from_str(row.try_get("settings")?).map_err(ControlError::internal)?;
+    let error: Option<&str> = row.try_get("error")?;
+    let public_name: &str = row.try_get("public_name")?;
+    Ok(Service {
+        id: id.parse().map_err(ControlError::internal)?,
+        name: row.try_get("name")?,
+        created_at: clock::timestamp(row.try_get("created_at")?),
+        updated_at: clock::timestamp(row.try_get("updated_at")?),
+        state: state.parse().map_err(parse)?,
+        error: error.map(serde_json::from_str).transpose().map_err(ControlError::internal)?,
+        scoring_uri: Some(paths::score(public_name)),
+        image_id: image_id.parse().map_err(ControlError::internal)?,
+        image: None,
+        manifest: None,
+        models: None,
+        compute_resource: ComputeResource {
+            id: Some(row.try_get("compute_resource_id")?),
+            compute_type: Some(compute_type.parse().map_err(parse)?),
+        },
+        num_replicas: settings.num_replicas,
+        replicas: 0,
+        auto_scaler: settings.auto_scaler,
+        container_resource_reservation: settings.container_resource_reservation,
+        max_concurrent_requests_per_container: settings.max_concurrent_requests_per_container,
+        app_insights_enabled: settings.app_insights_enabled,
+        data_collection: settings.data_collection,
+    })
+}
+
+impl Control {
+    /// Adds images, manifests and models: two queries for a whole page.
+    pub(crate) async fn with_parts(
+        &self,
+        account: &AccountAccess,
+        mut services: Vec<Service>,
+    ) -> Result<Vec<Service>, ControlError> {
+        if services.is_empty() {
+            return Ok(services);
+        }
+        let images = self.images_of(account, &services).await?;
+        let manifests: HashMap<ManifestId, Manifest> = images
+            .values()
+            .filter_map(|image| image.manifest.clone())
+            .map(|manifest| (manifest.id, manifest))
+            .collect();
+        let models = self.models_of(manifests.keys()).await?;
+        for service in &mut services {
+            let image = images.get(&service.image_id).cloned();
+            let manifest = image.as_ref().and_then(|image| image.manifest.clone());
+            service.models = manifest
+                .as_ref()
+                .map(|manifest| models.get(&manifest.id).cloned().unwrap_or_default());
+            service.manifest = manifest;
+            service.image = image;
+            service.replicas = service
+                .scoring_uri
+                .as_deref()
+                .and_then(public_name)
+                .and_then(|name| self.inner.routes.get(name))
+                .map_or(0, |served| served.replicas());
+        }
+        Ok(services)
+    }
+
+    async fn images_of(
+        &self,
+        account: &AccountAccess,
+        services: &[Service],
+    ) -> Result<HashMap<ImageId, Image>, ControlError> {
+        let mut query = QueryBuilder::new("SELECT ");
+        query.push(images::COLUMNS);
+        query.push(" FROM images r JOIN manifests m ON m.id = r.manifest_id WHERE r.id IN (");
+        let mut ids = query.separated(", ");
+        for service in services {
+            ids.push_bind(service.image_id.to_string());
+        }
+        query.push(")");
+        let rows = query.build().fetch_all(self.inner.store.read()).await?;
+        rows.iter()
+            .map(|row| {
+                let image = images::image(row, account, &self.inner.vault)?;
+                Ok((image.id, image))
+            })
+            .collect()
+    }
+
+    async fn models_of(
+        &self,
+        manifests: impl Iterator<Item = &ManifestId>,
+    ) -> Result<HashMap<ManifestId, Vec<Model>>, ControlError> {
+        let mut query = QueryBuilder::new(
+            "SELECT u.manifest_id, r.id, r.name, r.version, r.url, r.mime_type, r.description,
+                 r.tags, r.unpack, r.created_at, r.sha256, r.size
+             FROM manifest_models u JOIN models r ON r.id = u.model_id WHERE u.manifest_id IN (",
+        );
+        let mut ids = query.separated(", ");
+        for manifest in manifests {
+            ids.push_bind(manifest.to_string());
+        }
+        query.push(") ORDER BY u.manifest_id, u.position");
+        let rows = query.build().fetch_all(self.inner.store.read()).await?;
+        let mut found: HashMap<ManifestId, Vec<Model>> = HashMap::new();
+        for row in &rows {
+            let id: &str = row.try_get("manifest_id")?;
+            let id = id.parse().map_err(ControlError::internal)?;
+            found.entry(id).or_default().push(models::model(row)?);
+        }
+        Ok(found)
+    }
+}
+
+/// The name in `/api/v1/service/{name}/score`; names need no decoding.
+fn public_name(scoring_uri: &str) -> Option<&str> {
+    scoring_uri.strip_prefix("/api/v1/service/")?.strip_suffix("/score")
+}
+
+impl Effect {
+    /// Slots to begin with.
+    pub(crate) fn first_slots(&self) -> u32 {
+        match self.scaling {
+            Scaling::Fixed(replicas) => replicas,
+            Scaling::Automatic { least, .. } => least,
+        }
+    }
+
+    pub(crate) fn wakes(&self) -> bool {
+        matches!(self.scaling, Scaling::Automatic { .. })
+    }
+
+    /// The number of slots to go on with: what the autoscaler found, within the new limits.
+    pub(crate) fn slots_after(&self, slots: u32) -> u32 {
+        match self.scaling {
+            Scaling::Fixed(replicas) => replicas,
+            Scaling::Automatic { least, most, .. } => slots.clamp(least, most),
+        }
+    }
+}

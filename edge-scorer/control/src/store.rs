@@ -1,0 +1,110 @@
+//! The store: SQLite in WAL mode, one connection that writes and several that read.
+//!
+//! # Invariants
+//! - Every write is a transaction that begins with `BEGIN IMMEDIATE` on the one writing connection,
+//!   so writers queue here and never meet `SQLITE_BUSY` halfway.
+//! - `synchronous = FULL`: a commit that returned is on the disk.
+//! - Statements keep to what PostgreSQL shares (`$1`, `RETURNING`, `ON CONFLICT`).
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    Row as _, Sqlite, SqlitePool, Transaction,
+    migrate::Migrator,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::OpenError;
+
+/// A write under way; dropped without `commit`, it never happened.
+pub(crate) type Write = Transaction<'static, Sqlite>;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Readers beside the writer.
+const READERS: u32 = 4;
+/// How long to wait for a second process (`edge-scorer admin`) to finish a write.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// The open store.
+#[derive(Clone)]
+pub(crate) struct Store {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl Store {
+    /// Opens the file, making it when `create` says so, and brings its schema up to date.
+    pub(crate) async fn open(path: &Path, create: bool) -> Result<Self, OpenError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(create)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            .statement_cache_capacity(256)
+            .pragma("cache_size", "-16384")
+            .pragma("temp_store", "memory");
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(60))
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.clone())
+            .await?;
+        refuse_newer(&writer).await?;
+        MIGRATIONS.run(&writer).await.map_err(|error| OpenError::Store(error.into()))?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .min_connections(1)
+            .acquire_timeout(Duration::from_secs(60))
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.read_only(true))
+            .await?;
+        Ok(Self { writer, readers })
+    }
+
+    /// Where to read.
+    pub(crate) fn read(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Begins a write; waits for the one before it.
+    pub(crate) async fn write(&self) -> Result<Write, sqlx::Error> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// Closes the file.
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// A fact about the whole store.
+    pub(crate) async fn meta(&self, name: &str) -> Result<Option<String>, sqlx::Error> {
+        let row = sqlx::query("SELECT value FROM meta WHERE name = $1")
+            .bind(name)
+            .fetch_optional(self.read())
+            .await?;
+        row.map(|row| row.try_get(0)).transpose()
+    }
+}
+
+/// A newer program's schema must not be written with an older program's rules.
+async fn refuse_newer(pool: &SqlitePool) -> Result<(), OpenError> {
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let migrated = sqlx::query("SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'")
+        .fetch_optional(pool)
+        .await?;
+    if migrated.is_none() {
+        return Ok(());
+    }
+    let found: Option<i64> =
+        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(pool).await?;
+    match found {
+        Some(found) if found > known => Err(OpenError::StoreTooNew { found, known }),
+        _ => Ok(()),
+    }
+}

@@ -176,22 +176,23 @@ impl Control {
 
     /// Removes those blobs that nothing refers to any more.
     pub(crate) async fn sweep(&self, hashes: &[String]) -> Result<(), ControlError> {
-        let store = self.inner.store.clone();
-        self.inner
-            .blobs
-            .sweep(hashes, async |sha256: &str| {
-                sqlx::query_scalar(
-                    "SELECT EXISTS (SELECT 1 FROM artifacts WHERE sha256 = $1)
-                         OR EXISTS (SELECT 1 FROM models WHERE sha256 = $1)
-                         OR EXISTS (SELECT 1 FROM images WHERE module_sha256 = $1)
-                         OR EXISTS (SELECT 1 FROM images WHERE source_sha256 = $1)
-                         OR EXISTS (SELECT 1 FROM image_blobs WHERE sha256 = $1)",
-                )
-                .bind(sha256)
-                .fetch_one(store.read())
-                .await
-            })
-            .await
+        let alone = self.inner.blobs.closed_gate().await;
+        for sha256 in hashes {
+            let used: bool = sqlx::query_scalar(
+                "SELECT EXISTS (SELECT 1 FROM artifacts WHERE sha256 = $1)
+                     OR EXISTS (SELECT 1 FROM models WHERE sha256 = $1)
+                     OR EXISTS (SELECT 1 FROM images WHERE module_sha256 = $1)
+                     OR EXISTS (SELECT 1 FROM images WHERE source_sha256 = $1)
+                     OR EXISTS (SELECT 1 FROM image_blobs WHERE sha256 = $1)",
+            )
+            .bind(sha256)
+            .fetch_one(self.inner.store.read())
+            .await?;
+            if !used {
+                self.inner.blobs.remove(sha256, &alone).await?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@
 //! - A blob that [`Blobs::keep`] acknowledged is on the disk: the file is synced before the rename
 //!   and its folder after it. (`object_store` writes files without a hash of ours, so whole files
 //!   are moved in beside it and only read through it.)
-//! - A blob is never changed. It is removed only by [`Blobs::sweep`], which holds the gate that
+//! - A blob is never changed. It is removed only by [`Blobs::remove`], behind the closed gate that
 //!   every writer holds from its rename to the commit that refers to the blob.
 
 use std::{
@@ -25,7 +25,7 @@ use object_store::{
 };
 use sha2::{Digest as _, Sha256};
 use tempfile::{NamedTempFile, TempPath};
-use tokio::sync::{OwnedRwLockReadGuard, RwLock};
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 use crate::{
     ControlError, OpenError,
@@ -49,8 +49,10 @@ pub(crate) struct Staged {
     pub(crate) size: u64,
 }
 
-/// While this lives, no blob is swept.
+/// While this lives, no blob is removed.
 pub(crate) type Gate = OwnedRwLockReadGuard<()>;
+/// While this lives, no blob is added.
+pub(crate) type ClosedGate = OwnedRwLockWriteGuard<()>;
 
 impl Blobs {
     pub(crate) fn open(folder: &DataFolder) -> Result<Self, OpenError> {
@@ -174,25 +176,21 @@ impl Blobs {
             .boxed()
     }
 
-    /// Removes those of `candidates` that `is_used` does not know, while nobody adds any.
-    pub(crate) async fn sweep<F>(
+    /// Waits until nobody is between a rename and a commit, and keeps it so.
+    pub(crate) async fn closed_gate(&self) -> ClosedGate {
+        Arc::clone(&self.gate).write_owned().await
+    }
+
+    /// Removes a blob to which nothing refers.
+    pub(crate) async fn remove(
         &self,
-        candidates: &[String],
-        is_used: F,
-    ) -> Result<(), ControlError>
-    where
-        F: AsyncFn(&str) -> Result<bool, sqlx::Error>,
-    {
-        let _alone = self.gate.write().await;
-        for sha256 in candidates {
-            if !is_used(sha256).await? {
-                match self.objects.delete(&location(sha256)).await {
-                    Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                    Err(error) => return Err(ControlError::internal(error)),
-                }
-            }
+        sha256: &str,
+        _alone: &ClosedGate,
+    ) -> Result<(), ControlError> {
+        match self.objects.delete(&location(sha256)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(ControlError::internal(error)),
         }
-        Ok(())
     }
 }
 

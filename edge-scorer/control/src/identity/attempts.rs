@@ -14,8 +14,11 @@ const TIDY_AT: usize = 10_000;
 /// Failed attempts of the last minute.
 #[derive(Default)]
 pub(crate) struct Attempts {
-    failures: Mutex<HashMap<(String, Option<IpAddr>), (Instant, u32)>>,
+    failures: Mutex<HashMap<Guesser, (Instant, u32)>>,
 }
+
+/// Whose secret was guessed, and from where.
+type Guesser = (String, Option<IpAddr>);
 
 impl Attempts {
     /// `Err` with the time to wait when there were `limit` failures within the window.

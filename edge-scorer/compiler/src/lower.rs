@@ -28,6 +28,8 @@
 
 mod cast;
 mod constants;
+mod extremes;
+mod join;
 mod ports;
 mod shapes;
 
@@ -37,7 +39,8 @@ use std::sync::Arc;
 use shared::{ElementType, Profile};
 use tract_onnx::prelude::{DatumType, OutletId, TDim, Tensor, TypedModel, TypedNode};
 
-pub(crate) use self::constants::{constant_bytes, constant_f32, constant_strings};
+pub(crate) use self::constants::{constant_bytes, constant_f32, constant_i64, constant_strings};
+pub(crate) use self::join::join;
 use crate::import::{SymbolFact, symbol_index};
 use crate::ml;
 use crate::plan::{Arg, BufferId, Extent, Plan, Planner, product};
@@ -71,7 +74,8 @@ pub(crate) type Lowered = Result<Option<Vec<Value>>, Refusal>;
 type Rule = fn(&mut Lowering<'_>, &TypedNode) -> Lowered;
 
 /// Every family of rules; the first that knows a node lowers it.
-const RULES: &[Rule] = &[ports::lower, ml::lower, shapes::lower, cast::lower];
+const RULES: &[Rule] =
+    &[ports::lower, ml::lower, shapes::lower, cast::lower, join::lower, extremes::lower];
 
 /// A node that stands in the way, by its name in the typed graph.
 #[derive(Debug)]

@@ -11,7 +11,11 @@
 pub(crate) mod attributes;
 mod carrier;
 mod classes;
+mod columns;
+mod encoders;
+mod features;
 mod linear;
+mod svm;
 mod trees;
 
 use std::fmt::Debug;
@@ -57,8 +61,18 @@ pub(crate) trait Operator: Debug + Send + Sync + 'static {
 
 /// The operators of `ai.onnx.ml` that can be compiled.
 pub(crate) const OPERATORS: &[&str] = &[
+    "ArrayFeatureExtractor",
+    "Binarizer",
+    "FeatureVectorizer",
+    "Imputer",
+    "LabelEncoder",
     "LinearClassifier",
     "LinearRegressor",
+    "Normalizer",
+    "OneHotEncoder",
+    "SVMClassifier",
+    "SVMRegressor",
+    "Scaler",
     "TreeEnsembleClassifier",
     "TreeEnsembleRegressor",
     "ZipMap",
@@ -66,6 +80,16 @@ pub(crate) const OPERATORS: &[&str] = &[
 
 /// Makes tract build our operators.
 pub(crate) fn register(operators: &mut OnnxOpRegister) {
+    operators.insert("ArrayFeatureExtractor", carry::<features::ArrayFeatureExtractor>);
+    operators.insert("Binarizer", carry::<columns::Binarizer>);
+    operators.insert("FeatureVectorizer", carry::<features::FeatureVectorizer>);
+    operators.insert("Imputer", carry::<columns::Imputer>);
+    operators.insert("LabelEncoder", carry::<encoders::LabelEncoder>);
+    operators.insert("Normalizer", carry::<columns::Normalizer>);
+    operators.insert("OneHotEncoder", carry::<encoders::OneHotEncoder>);
+    operators.insert("SVMClassifier", carry::<svm::SvmClassifier>);
+    operators.insert("SVMRegressor", carry::<svm::SvmRegressor>);
+    operators.insert("Scaler", carry::<columns::Scaler>);
     operators.insert("LinearClassifier", carry::<linear::LinearClassifier>);
     operators.insert("LinearRegressor", carry::<linear::LinearRegressor>);
     operators.insert("TreeEnsembleClassifier", carry::<trees::TreeClassifier>);

@@ -12,9 +12,9 @@ use tract_onnx::pb::{GraphProto, ModelProto};
 use crate::ml;
 
 /// Operators of the main domain, one list for each family of rules in `lower/`.
-const MAIN: &[&[&str]] = &[SHAPES, CAST];
+const MAIN: &[&[&str]] = &[SHAPES, TABLES];
 
-const CAST: &[&str] = &["Cast"];
+const TABLES: &[&str] = &["ArgMax", "ArgMin", "Cast", "Concat"];
 
 const SHAPES: &[&str] =
     &["Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Constant", "Dropout"];

@@ -34,6 +34,18 @@ pub unsafe extern "C" fn pick_f32(
     }
 }
 
+/// Indices as `i32`; one outside of `length` entries counts as 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn indices_within(x: *const i64, count: usize, length: usize, y: *mut i32) {
+    // SAFETY: the kernels' contract.
+    unsafe {
+        for i in 0..count {
+            let index = *x.add(i);
+            *y.add(i) = if (0..length as i64).contains(&index) { index as i32 } else { 0 };
+        }
+    }
+}
+
 #[inline(always)]
 fn within(index: i32, length: usize) -> usize {
     match usize::try_from(index) {

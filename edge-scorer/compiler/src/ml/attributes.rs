@@ -48,3 +48,13 @@ pub(crate) fn tensor<'a>(
 ) -> Option<&'a tract_onnx::pb::TensorProto> {
     find(node, name).and_then(|attribute| attribute.t.as_ref())
 }
+
+/// A float, where present.
+pub(crate) fn float(node: &NodeProto, name: &str) -> Option<f32> {
+    find(node, name).map(|attribute| attribute.f)
+}
+
+/// Whether the attribute is there at all.
+pub(crate) fn has(node: &NodeProto, name: &str) -> bool {
+    find(node, name).is_some()
+}

@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     Later,
     /// The server failed.
     Server,
+    /// Work that was accepted ended without success.
+    Ended,
 }
 
 /// A call that did not succeed.
@@ -96,7 +98,7 @@ impl From<ErrorBody> for EdgeError {
     /// The reason that a failed operation, image or service carries.
     fn from(body: ErrorBody) -> Self {
         Self {
-            failure: Failure::Rejected,
+            failure: Failure::Ended,
             code: body.code,
             message: body.message,
             details: body.details,

@@ -58,7 +58,7 @@ pub(crate) fn CodeBlock(
                 <span>{label.clone()}</span>
                 <CopyButton text=to_copy label=format!("{} {label}", t().copy) />
             </div>
-            <pre tabindex="0" role="region" aria-label=label>
+            <pre tabindex="0" role="group" aria-label=label>
                 <code>{move || text.get()}</code>
             </pre>
         </div>

@@ -23,6 +23,7 @@ fn headline(failure: Failure) -> &'static str {
         Failure::Rejected => t().failed_rejected,
         Failure::Later => t().failed_later,
         Failure::Server => t().failed_server,
+        Failure::Ended => t().failed_ended,
     }
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn ImagePage(id: ImageId) -> impl IntoView {
     let deploy = format!("{}?image={id}", account.href(Page::Deploy));
     let may_write = account.may_write();
     let actions = move || {
-        may_write.then(|| {
+        (may_write && state.get().is_some()).then(|| {
             let deploy = deploy.clone();
             view! {
                 <DeleteImage id />

@@ -37,8 +37,9 @@ pub(crate) fn ModelPage(id: ModelId) -> impl IntoView {
     };
     let deploy = format!("{}?model={id}", account.href(Page::Deploy));
     let may_write = account.may_write();
+    let known = Memo::new(move |_| model.get().is_some());
     let actions = move || {
-        may_write.then(|| {
+        (may_write && known.get()).then(|| {
             let deploy = deploy.clone();
             view! {
                 <DeleteModel id />

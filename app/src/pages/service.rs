@@ -43,7 +43,12 @@ pub(crate) fn ServicePage(name: String) -> impl IntoView {
         .map(|(tab, label)| Tab { label, href: account.href(Page::Service(name.clone(), tab)) })
         .collect();
     let place = move || ServiceTab::ALL.iter().position(|known| *known == tab.get()).unwrap_or(0);
-    let actions = account.may_write().then(|| view! { <DeleteService name=name.clone() /> });
+    let may_write = account.may_write();
+    let deletable = name.clone();
+    let actions = move || {
+        let known = state.get().is_some() && may_write;
+        known.then(|| view! { <DeleteService name=deletable.clone() /> })
+    };
     view! {
         <PageHeader
             title=Signal::derive(title)

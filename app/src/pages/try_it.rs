@@ -1,9 +1,11 @@
 //! Calls a service from its page: a form from the signature, the document behind it, the answer,
 //! and the shell command that does the same.
 
+use js_sys::{Function, Object, Reflect};
 use leptos::{ev::SubmitEvent, prelude::*};
 use serde_json::Value;
 use shared::{Service, Signature, paths};
+use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::spawn_local;
 
 use super::service_keys::fetch_keys;
@@ -109,6 +111,7 @@ fn Call(service: Signal<Service>, signature: Signature) -> impl IntoView {
             let said = edge.score(path, document).await;
             answer.try_set(Some(said));
             busy.try_set(false);
+            show_answer();
         });
     };
     let form = cells.map(|cells| {
@@ -201,6 +204,20 @@ fn Call(service: Signal<Service>, signature: Signature) -> impl IntoView {
             </div>
         </div>
     }
+}
+
+/// On a narrow page the answer stands below the form: brings it into view.
+fn show_answer() {
+    request_animation_frame(|| {
+        let Some(panel) = leptos::prelude::document().get_element_by_id("answer") else { return };
+        let options = Object::new();
+        let _ = Reflect::set(&options, &"block".into(), &"nearest".into());
+        if let Ok(scroll) = Reflect::get(&panel, &"scrollIntoView".into())
+            && let Some(scroll) = scroll.dyn_ref::<Function>()
+        {
+            let _ = scroll.call1(&panel, &options);
+        }
+    });
 }
 
 fn pressed(on: bool) -> &'static str {

@@ -87,6 +87,7 @@ words! {
     failed_rejected: "This was not accepted",
     failed_later: "The server is busy; try again in a moment",
     failed_server: "The server failed; this is not your mistake",
+    failed_ended: "It did not succeed",
     failed_request: "Request {id}",
 
     // Nowhere.

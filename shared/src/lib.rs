@@ -30,6 +30,7 @@ mod names;
 mod operations;
 mod page;
 pub mod paths;
+mod principals;
 mod services;
 mod session;
 mod signature;
@@ -52,6 +53,9 @@ pub use names::{
 };
 pub use operations::{AsyncOperationStatus, OperationState, OperationType};
 pub use page::Page;
+pub use principals::{
+    NewSecret, NewServicePrincipal, SecretSummary, ServicePrincipal, ServicePrincipalRequest,
+};
 pub use services::{
     AuthKeys, AutoScaler, ComputeResource, ComputeType, ContainerResourceReservation,
     DataCollection, KeyType, RegenerateKeysRequest, Service, ServiceCreateRequest,

@@ -10,6 +10,8 @@ pub const OLD_API_VERSION: &str = "2017-06-01-privatepreview";
 pub const SESSION: &str = "/api/session";
 /// Who is signed in.
 pub const ME: &str = "/api/me";
+/// The clients that sign in with a secret.
+pub const SERVICE_PRINCIPALS: &str = "/api/servicePrincipals";
 /// The subscriptions the caller may see.
 pub const SUBSCRIPTIONS: &str = "/subscriptions";
 /// Where the console lives.

@@ -32,7 +32,7 @@ struct ArtifactPath {
 /// The bytes are hashed as they come and never held in memory as a whole.
 async fn store(
     State(api): State<Api>,
-    LinkedAccount(account): LinkedAccount,
+    account: Account,
     Segments(ArtifactPath { path }): Segments<ArtifactPath>,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -64,6 +64,7 @@ pub(crate) fn kept(account: &Account, stored: StoredArtifact, outcome: StoreOutc
     (status, Json(stored)).into_response()
 }
 
+/// The address that we hand out names the bytes and no `api-version`.
 async fn fetch(
     State(api): State<Api>,
     LinkedAccount(account): LinkedAccount,
@@ -79,7 +80,7 @@ async fn fetch(
 
 async fn delete(
     State(api): State<Api>,
-    LinkedAccount(account): LinkedAccount,
+    account: Account,
     Segments(ArtifactPath { path }): Segments<ArtifactPath>,
 ) -> Result<Response, ApiError> {
     let sha256 = account.query.get("sha256");

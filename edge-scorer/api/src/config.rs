@@ -15,6 +15,8 @@ pub struct ApiConfig {
     pub tls: bool,
     /// Further hosts, as `host` or `host:port`, that a request may name.
     pub allow_hosts: Vec<String>,
+    /// Origins, as `https://host[:port]`, whose pages may call the scoring routes.
+    pub cors_origins: Vec<String>,
     /// Sizes and counts that requests may not exceed.
     pub limits: ApiLimits,
     /// The console's files.
@@ -31,6 +33,7 @@ impl ApiConfig {
             listen,
             tls: false,
             allow_hosts: Vec::new(),
+            cors_origins: Vec::new(),
             limits: ApiLimits::default(),
             console: Console::default(),
             build: BuildInfo::default(),

@@ -52,7 +52,7 @@ impl Family {
         let second = segments.next().unwrap_or_default();
         match (first, second) {
             ("api", "v1") => Self::Scoring,
-            ("api", "subscriptions" | "session" | "me" | "version" | "setup") => {
+            ("api", "subscriptions" | "servicePrincipals" | "session" | "me" | "version") => {
                 Self::ModelManagement
             }
             ("workspaces", _) => Self::Rrs,

@@ -39,6 +39,7 @@ use tower::Service;
 use crate::{
     config::ApiConfig,
     console::Console,
+    cors::{self, Origins},
     error::ApiError,
     family::Family,
     fold::Paths,
@@ -53,6 +54,7 @@ pub struct Front(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     hosts: Hosts,
+    origins: Origins,
     paths: Paths,
     console: Console,
     tls: bool,
@@ -73,6 +75,7 @@ impl Front {
         paths.alias("hostingAccounts", "accounts");
         Self(Arc::new(Inner {
             hosts: Hosts::new(config),
+            origins: Origins::new(&config.cors_origins),
             paths,
             console: config.console.clone(),
             tls: config.tls,
@@ -98,7 +101,7 @@ impl Front {
 }
 
 impl Inner {
-    async fn pass(&self, mut request: Request, ids: &RequestIds) -> (Family, Response) {
+    async fn pass(&self, request: Request, ids: &RequestIds) -> (Family, Response) {
         let folded = match self.paths.fold(request.uri().path()) {
             Cow::Borrowed(same) if same.len() == request.uri().path().len() => None,
             Cow::Borrowed(shorter) => Some(shorter.to_owned()),
@@ -110,17 +113,36 @@ impl Inner {
             Some(host) if self.hosts.allows(host) => {}
             _ => return (family, foreign_host().into_response()),
         }
+        if let Some(origin) = self.origins.allowed(family, request.headers()) {
+            let mut response = if cors::is_preflight(request.method(), request.headers()) {
+                cors::preflight()
+            } else {
+                self.route(request, folded, family, ids).await
+            };
+            cors::permit(&mut response, origin);
+            return (family, response);
+        }
+        (family, self.route(request, folded, family, ids).await)
+    }
+
+    async fn route(
+        &self,
+        mut request: Request,
+        folded: Option<String>,
+        family: Family,
+        ids: &RequestIds,
+    ) -> Response {
         if family == Family::Console {
-            return (family, self.page(&request));
+            return self.page(&request);
         }
         if request.uri().path() == "/" {
-            return (family, to_the_console(request.method()));
+            return to_the_console(request.method());
         }
         if let Some(folded) = folded {
             match with_path(request.uri(), &folded) {
                 Some(uri) => *request.uri_mut() = uri,
                 None => {
-                    return (family, ApiError::invalid("the path is malformed").into_response());
+                    return ApiError::invalid("the path is malformed").into_response();
                 }
             }
         }
@@ -133,7 +155,7 @@ impl Inner {
             }
         };
         let outcome = AssertUnwindSafe(router.call(request)).catch_unwind().await;
-        let response = match outcome {
+        match outcome {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},
             Err(panic) => {
@@ -144,8 +166,7 @@ impl Inner {
                 tracing::error!(request_id = ids.as_str(), panic = what, "a handler panicked");
                 ApiError::mistake().into_response()
             }
-        };
-        (family, response)
+        }
     }
 
     fn page(&self, request: &Request) -> Response {

@@ -61,7 +61,7 @@ async fn show(
 
 async fn cancel(
     State(api): State<Api>,
-    LinkedAccount(account): LinkedAccount,
+    account: Account,
     Segments(Id { id }): Segments<Id>,
 ) -> Result<Response, ApiError> {
     api.control.cancel_operation(&account.access, &id).await?;

@@ -5,8 +5,8 @@ use control::Control;
 
 use crate::{
     accounts, artifacts, config::ApiConfig, deployments, front::Front, images, manifests, models,
-    operations, routes::Routes, services, sessions, state::Api, subscriptions, tokens, uploads,
-    version,
+    operations, principals, routes::Routes, services, sessions, state::Api, subscriptions, tokens,
+    uploads, version,
 };
 
 /// Everything that is served, as one service.
@@ -25,6 +25,7 @@ fn management() -> Routes {
         manifests::routes(),
         models::routes(),
         operations::routes(),
+        principals::routes(),
         services::routes(),
         sessions::routes(),
         subscriptions::routes(),

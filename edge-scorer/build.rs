@@ -120,13 +120,13 @@ fn gzip_twin(bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     Ok(writer.finish()?)
 }
 
-/// Trunk writes `<name>-<16 hex digits>.js` and `<name>-<16 hex digits>_bg.wasm`.
+/// Trunk writes `<name>-<up to 16 hex digits>.js` and `<name>-<hex digits>_bg.wasm`, leading zeros left out.
 fn has_hashed_name(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let stem = name.split('.').next().unwrap_or(name);
     let stem = stem.strip_suffix("_bg").unwrap_or(stem);
     stem.rsplit_once('-').is_some_and(|(_, hash)| {
-        hash.len() >= 16 && hash.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
+        hash.len() >= 12 && hash.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
     })
 }
 

@@ -21,11 +21,15 @@ demo = false
 location = "local"
 tls-self-signed = false
 allow-host = []
+cors-origin = []
 score-timeout = "30s"
 max-score-body = "16MiB"
 max-management-body = "1MiB"
 max-artifact = "2GiB"
 max-upload-chunk = "8MiB"
+max-archive = "512MiB"
+max-archive-unpacked = "2GiB"
+max-archive-entries = 10000
 max-headers = "32KiB"
 max-json-depth = 64
 max-connections = 10000
@@ -95,6 +99,16 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) allow_host: Option<Vec<String>>,
 
+    /// An origin, such as https://app.example, whose pages may call the scoring routes; may be repeated.
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        value_delimiter = ',',
+        env = "EDGE_SCORER_CORS_ORIGIN",
+        help_heading = "Network"
+    )]
+    pub(crate) cors_origin: Option<Vec<String>>,
+
     /// Most time for one scoring call [default: 30s].
     #[arg(long, value_name = "TIME", env = "EDGE_SCORER_SCORE_TIMEOUT", help_heading = "Limits")]
     pub(crate) score_timeout: Option<TimeSpan>,
@@ -124,6 +138,28 @@ pub(crate) struct ServeOptions {
         help_heading = "Limits"
     )]
     pub(crate) max_upload_chunk: Option<ByteSize>,
+
+    /// Largest model archive, packed [default: 512MiB].
+    #[arg(long, value_name = "SIZE", env = "EDGE_SCORER_MAX_ARCHIVE", help_heading = "Limits")]
+    pub(crate) max_archive: Option<ByteSize>,
+
+    /// Largest model archive, unpacked [default: 2GiB].
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "EDGE_SCORER_MAX_ARCHIVE_UNPACKED",
+        help_heading = "Limits"
+    )]
+    pub(crate) max_archive_unpacked: Option<ByteSize>,
+
+    /// Most files of a model archive [default: 10000].
+    #[arg(
+        long,
+        value_name = "N",
+        env = "EDGE_SCORER_MAX_ARCHIVE_ENTRIES",
+        help_heading = "Limits"
+    )]
+    pub(crate) max_archive_entries: Option<u32>,
 
     /// Largest headers of a request [default: 32KiB].
     #[arg(long, value_name = "SIZE", env = "EDGE_SCORER_MAX_HEADERS", help_heading = "Limits")]
@@ -198,11 +234,15 @@ pub(crate) struct Settings {
     pub(crate) tls_self_signed: bool,
     pub(crate) public_url: Option<String>,
     pub(crate) allow_host: Vec<String>,
+    pub(crate) cors_origin: Vec<String>,
     pub(crate) score_timeout: TimeSpan,
     pub(crate) max_score_body: ByteSize,
     pub(crate) max_management_body: ByteSize,
     pub(crate) max_artifact: ByteSize,
     pub(crate) max_upload_chunk: ByteSize,
+    pub(crate) max_archive: ByteSize,
+    pub(crate) max_archive_unpacked: ByteSize,
+    pub(crate) max_archive_entries: u32,
     pub(crate) max_headers: ByteSize,
     pub(crate) max_json_depth: u32,
     pub(crate) max_connections: u32,

@@ -123,6 +123,9 @@ fn control_config(settings: &Settings) -> Result<ControlConfig, Failure> {
     config.limits = control::Limits {
         artifact_bytes: settings.max_artifact.0,
         upload_chunk_bytes: settings.max_upload_chunk.0,
+        archive_packed_bytes: settings.max_archive.0,
+        archive_unpacked_bytes: settings.max_archive_unpacked.0,
+        archive_entries: u64::from(settings.max_archive_entries),
         compile_time: settings.compile_timeout.0,
         compile_memory_bytes: settings.compile_memory.0,
         module_bytes: settings.max_module.0,
@@ -141,6 +144,7 @@ fn api_config(settings: &Settings, address: SocketAddr) -> ApiConfig {
         listen: address,
         tls: settings.uses_tls(),
         allow_hosts: settings.allow_host.clone(),
+        cors_origins: settings.cors_origin.clone(),
         limits: ApiLimits {
             management_body_bytes: size(settings.max_management_body),
             scoring_body_bytes: size(settings.max_score_body),
@@ -153,6 +157,7 @@ fn api_config(settings: &Settings, address: SocketAddr) -> ApiConfig {
             idle_timeout: settings.idle_timeout.0,
             drain_timeout: settings.drain_timeout.0,
             failed_sign_ins_per_minute: settings.max_failed_sign_ins,
+            ..ApiLimits::default()
         },
         console: console::packed(),
         build: BuildInfo { version: env!("CARGO_PKG_VERSION").to_owned(), ..BuildInfo::default() },

@@ -28,10 +28,18 @@
 
 mod cast;
 mod constants;
+mod convolution;
+mod elementwise;
 mod extremes;
 mod join;
+mod pooling;
 mod ports;
+mod product;
+mod reduction;
 mod shapes;
+mod softmax;
+mod tail;
+mod views;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -74,8 +82,21 @@ pub(crate) type Lowered = Result<Option<Vec<Value>>, Refusal>;
 type Rule = fn(&mut Lowering<'_>, &TypedNode) -> Lowered;
 
 /// Every family of rules; the first that knows a node lowers it.
-const RULES: &[Rule] =
-    &[ports::lower, ml::lower, shapes::lower, cast::lower, join::lower, extremes::lower];
+const RULES: &[Rule] = &[
+    ports::lower,
+    ml::lower,
+    shapes::lower,
+    cast::lower,
+    join::lower,
+    product::lower,
+    convolution::lower,
+    pooling::lower,
+    softmax::lower,
+    elementwise::lower,
+    extremes::lower,
+    reduction::lower,
+    views::lower,
+];
 
 /// A node that stands in the way, by its name in the typed graph.
 #[derive(Debug)]
@@ -113,6 +134,10 @@ pub(crate) fn lower(
     })?;
     for id in order {
         let node = model.node(id);
+        // What was folded into a node before it needs no step of its own.
+        if lowering.is_done(node) {
+            continue;
+        }
         // What follows a refused node cannot be judged.
         if !node.inputs.iter().all(|input| lowering.values.contains_key(input)) {
             continue;
@@ -141,6 +166,28 @@ pub(crate) fn lower(
 }
 
 impl Lowering<'_> {
+    /// Whether every output of the node has been left already.
+    fn is_done(&self, node: &TypedNode) -> bool {
+        let outlets = 0..node.outputs.len();
+        !node.outputs.is_empty()
+            && outlets
+                .map(|slot| OutletId::new(node.id, slot))
+                .all(|o| self.values.contains_key(&o))
+    }
+
+    /// Appends a kernel that has a version with fused multiply-add for the profile `relaxed`.
+    fn call_profiled(
+        &mut self,
+        kernel: &'static str,
+        relaxed: &'static str,
+        args: Vec<Arg>,
+        title: String,
+        row_cost_ns: f64,
+    ) {
+        let fused = self.planner.profile() == Profile::Relaxed;
+        self.planner.call(if fused { relaxed } else { kernel }, args, title, row_cost_ns);
+    }
+
     /// Whether some rule knew the node.
     fn lower_node(&mut self, node: &TypedNode) -> Result<bool, Refusal> {
         // What tract knows already needs no code.

@@ -12,7 +12,112 @@ use tract_onnx::pb::{GraphProto, ModelProto};
 use crate::ml;
 
 /// Operators of the main domain, one list for each family of rules in `lower/`.
-const MAIN: &[&[&str]] = &[SHAPES, TABLES];
+const MAIN: &[&[&str]] = &[SHAPES, TABLES, PRODUCTS, WINDOWS, ELEMENTWISE, REDUCTIONS, VIEWS];
+
+const PRODUCTS: &[&str] = &["Conv", "Einsum", "Gemm", "MatMul"];
+
+const WINDOWS: &[&str] = &[
+    "AveragePool",
+    "BatchNormalization",
+    "GlobalAveragePool",
+    "GlobalMaxPool",
+    "GroupNormalization",
+    "InstanceNormalization",
+    "LRN",
+    "MaxPool",
+    "Pad",
+];
+
+const ELEMENTWISE: &[&str] = &[
+    "Abs",
+    "Acos",
+    "Acosh",
+    "Add",
+    "And",
+    "Asin",
+    "Asinh",
+    "Atan",
+    "Atanh",
+    "Ceil",
+    "Celu",
+    "Clip",
+    "Cos",
+    "Cosh",
+    "Div",
+    "Elu",
+    "Equal",
+    "Erf",
+    "Exp",
+    "Floor",
+    "Gelu",
+    "Greater",
+    "GreaterOrEqual",
+    "HardSigmoid",
+    "HardSwish",
+    "LeakyRelu",
+    "Less",
+    "LessOrEqual",
+    "Log",
+    "Max",
+    "Mean",
+    "Min",
+    "Mish",
+    "Mod",
+    "Mul",
+    "Neg",
+    "Not",
+    "Or",
+    "PRelu",
+    "Pow",
+    "Reciprocal",
+    "Relu",
+    "Round",
+    "Selu",
+    "Shrink",
+    "Sigmoid",
+    "Sign",
+    "Sin",
+    "Sinh",
+    "Softplus",
+    "Softsign",
+    "Sqrt",
+    "Sub",
+    "Sum",
+    "Tan",
+    "Tanh",
+    "ThresholdedRelu",
+    "Where",
+    "Xor",
+];
+
+const REDUCTIONS: &[&str] = &[
+    "LayerNormalization",
+    "LogSoftmax",
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceLogSum",
+    "ReduceLogSumExp",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceSum",
+    "ReduceSumSquare",
+    "Softmax",
+];
+
+const VIEWS: &[&str] = &[
+    "ConstantOfShape",
+    "Expand",
+    "Gather",
+    "Range",
+    "Shape",
+    "Size",
+    "Slice",
+    "Split",
+    "Tile",
+    "Transpose",
+];
 
 const TABLES: &[&str] = &["ArgMax", "ArgMin", "Cast", "Concat"];
 

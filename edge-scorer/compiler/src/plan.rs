@@ -189,7 +189,6 @@ impl Planner {
         Self { plan, known_weights: HashMap::new(), inputs: BTreeMap::new() }
     }
 
-    #[expect(dead_code, reason = "the rules of networks choose kernels by it")]
     pub(crate) fn profile(&self) -> Profile {
         self.plan.profile
     }

@@ -198,6 +198,61 @@ unsafe fn panels<L: Lanes, const P: usize, const U: usize>(
     }
 }
 
+kernel! {
+    /// `y[count, m, n] = a[count, m, k] · b[count, k, n]`, where both operands are computed.
+    ///
+    /// `scratch` holds `ceil(n / 8) · 8 · (k + 1) + 4 · k` numbers.
+    products_f32, products_f32_relaxed,
+    products(a: *const f32, b: *const f32, y: *mut f32, scratch: *mut f32, count: usize, m: usize,
+             k: usize, n: usize)
+}
+
+#[inline(always)]
+unsafe fn products<L: Lanes>(
+    a: *const f32,
+    b: *const f32,
+    y: *mut f32,
+    scratch: *mut f32,
+    count: usize,
+    m: usize,
+    k: usize,
+    n: usize,
+) {
+    let rows = unsafe { scratch.add(n.div_ceil(PANEL) * PANEL * (k + 1)) };
+    for index in 0..count {
+        unsafe {
+            let (a, b) = (a.add(index * m * k), b.add(index * k * n));
+            pack_panels(b, scratch, k, n);
+            let y = y.add(index * m * n);
+            dense::<L>(a, scratch, y, rows, m, k, n, k, n, f32::NEG_INFINITY, f32::INFINITY);
+        }
+    }
+}
+
+/// Packs `b[k, n]` as weights without bias.
+#[inline(always)]
+unsafe fn pack_panels(b: *const f32, to: *mut f32, k: usize, n: usize) {
+    let mut to = to;
+    for first in (0..n).step_by(PANEL) {
+        let columns = (n - first).min(PANEL);
+        unsafe {
+            to.write_bytes(0, PANEL);
+            to = to.add(PANEL);
+            for row in 0..k {
+                let from = b.add(row * n + first);
+                for column in 0..PANEL {
+                    to.add(column).write(if column < columns {
+                        from.add(column).read()
+                    } else {
+                        0.0
+                    });
+                }
+                to = to.add(PANEL);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,6 +304,28 @@ mod tests {
                     );
                 }
                 assert_eq!(y[row * y_stride + n..][..2], [99.0; 2], "{rows}x{k}x{n}");
+            }
+        }
+    }
+
+    #[test]
+    fn products_of_two_tensors_agree_with_three_plain_loops() {
+        for (count, m, k, n) in [(2, 5, 7, 9), (3, 1, 4, 8), (1, 2, 1, 3), (1, 4, 16, 17)] {
+            let (a, b) = (noise(count * m * k, 1), noise(count * k * n, 2));
+            let mut y = vec![9.0; count * m * n];
+            let mut scratch = vec![f32::NAN; n.div_ceil(PANEL) * PANEL * (k + 1) + 4 * k];
+
+            unsafe {
+                let (a, b, y) = (a.as_ptr(), b.as_ptr(), y.as_mut_ptr());
+                products_f32(a, b, y, scratch.as_mut_ptr(), count, m, k, n);
+            }
+
+            for (index, actual) in y.iter().enumerate() {
+                let (block, row, column) = (index / (m * n), index / n % m, index % n);
+                let expected: f32 = (0..k)
+                    .map(|i| a[(block * m + row) * k + i] * b[(block * k + i) * n + column])
+                    .sum();
+                assert!((actual - expected).abs() < 1e-5);
             }
         }
     }

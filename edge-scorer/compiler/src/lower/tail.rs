@@ -1,0 +1,146 @@
+//! What follows a product and can be done while its sums are still in registers.
+//!
+//! A batch normalisation, a bias and a ReLU reach the typed graph as multiplications, additions
+//! and comparisons with constants that differ at most from channel to channel. As long as each
+//! result has one reader, they are folded into the weights, the bias and a clamp.
+
+use tract_onnx::prelude::{DatumType, OutletId, TypedNode};
+use tract_onnx::tract_core::ops::binary::TypedBinOp;
+
+use super::{Lowering, Refusal, Value, constant_f32};
+use crate::plan::BufferId;
+
+/// `clamp(product · scale + shift, low, high)`, channel by channel.
+pub(super) struct Tail {
+    pub(super) scale: Vec<f32>,
+    pub(super) shift: Vec<f32>,
+    pub(super) low: f32,
+    pub(super) high: f32,
+    /// The outlets that are folded, the product's first: the last is what others read.
+    outlets: Vec<OutletId>,
+}
+
+impl Tail {
+    /// Folds what follows `node`, whose output has `channels` along `axis`.
+    pub(super) fn of(
+        l: &Lowering<'_>,
+        node: &TypedNode,
+        axis: usize,
+        channels: usize,
+    ) -> Result<Self, Refusal> {
+        let mut tail = Self::none(node, channels);
+        while let Some(next) = tail.only_reader(l) {
+            if !tail.fold(l, next, axis)? {
+                break;
+            }
+            tail.outlets.push(OutletId::new(next.id, 0));
+        }
+        Ok(tail)
+    }
+
+    /// Nothing: the result of `node` as it is.
+    pub(super) fn none(node: &TypedNode, channels: usize) -> Self {
+        Self {
+            scale: vec![1.0; channels],
+            shift: vec![0.0; channels],
+            low: f32::NEG_INFINITY,
+            high: f32::INFINITY,
+            outlets: vec![OutletId::new(node.id, 0)],
+        }
+    }
+
+    fn last(&self) -> OutletId {
+        self.outlets[self.outlets.len() - 1]
+    }
+
+    fn only_reader<'m>(&self, l: &Lowering<'m>) -> Option<&'m TypedNode> {
+        let last = self.last();
+        if l.model.output_outlets().ok()?.contains(&last) {
+            return None;
+        }
+        match l.model.node(last.node).outputs[last.slot].successors.as_slice() {
+            [one] => Some(l.model.node(one.node)),
+            _ => None,
+        }
+    }
+
+    /// Whether `next` is part of the tail now.
+    fn fold(&mut self, l: &Lowering<'_>, next: &TypedNode, axis: usize) -> Result<bool, Refusal> {
+        let Some(TypedBinOp(operator, None)) = next.op_as::<TypedBinOp>() else { return Ok(false) };
+        let [a, b] = *next.inputs.as_slice() else { return Ok(false) };
+        let (other, product_is_left) = if a == self.last() { (b, true) } else { (a, false) };
+        if next.outputs[0].fact.shape != l.fact(self.last())?.shape {
+            return Ok(false);
+        }
+        let Some(values) = self.per_channel(l, other, axis)? else { return Ok(false) };
+        let is_open = self.low == f32::NEG_INFINITY && self.high == f32::INFINITY;
+        let uniform = values.iter().all(|value| *value == values[0]).then_some(values[0]);
+        match (operator.name(), product_is_left) {
+            ("Add", _) if is_open => zip(&mut self.shift, &values, |shift, value| shift + value),
+            ("Sub", true) if is_open => zip(&mut self.shift, &values, |shift, value| shift - value),
+            ("Mul", _) if is_open => {
+                zip(&mut self.scale, &values, |scale, value| scale * value);
+                zip(&mut self.shift, &values, |shift, value| shift * value);
+            }
+            ("Div", true) if is_open => {
+                zip(&mut self.scale, &values, |scale, value| scale / value);
+                zip(&mut self.shift, &values, |shift, value| shift / value);
+            }
+            ("Max", _) => match uniform {
+                Some(low) if low <= self.high => self.low = self.low.max(low),
+                _ => return Ok(false),
+            },
+            ("Min", _) => match uniform {
+                Some(high) if high >= self.low => self.high = self.high.min(high),
+                _ => return Ok(false),
+            },
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The constant behind `outlet`, one number for each channel, if it varies in no other way.
+    fn per_channel(
+        &self,
+        l: &Lowering<'_>,
+        outlet: OutletId,
+        axis: usize,
+    ) -> Result<Option<Vec<f32>>, Refusal> {
+        let channels = self.scale.len();
+        let fact = l.fact(outlet)?;
+        let Some(tensor) = fact.konst.as_ref().filter(|_| fact.datum_type == DatumType::F32) else {
+            return Ok(None);
+        };
+        let varies = |(index, dim): (usize, &usize)| *dim != 1 && index != axis;
+        if tensor.shape().iter().enumerate().any(varies) {
+            return Ok(None);
+        }
+        let values = constant_f32(tensor)?;
+        Ok(match values.len() {
+            1 => Some(vec![values[0]; channels]),
+            len if len == channels => Some(values),
+            _ => None,
+        })
+    }
+
+    /// The number of folded nodes behind the product.
+    pub(super) fn folded(&self) -> usize {
+        self.outlets.len() - 1
+    }
+
+    /// A buffer for the tail's result, which stands for everything that was folded.
+    pub(super) fn output(&self, l: &mut Lowering<'_>) -> Result<BufferId, Refusal> {
+        let last = l.model.node(self.last().node);
+        let y = l.output(last, 0)?;
+        for outlet in &self.outlets {
+            l.values.insert(*outlet, Value::Tensor(y));
+        }
+        Ok(y)
+    }
+}
+
+fn zip(to: &mut [f32], values: &[f32], f: impl Fn(f32, f32) -> f32) {
+    for (to, value) in to.iter_mut().zip(values) {
+        *to = f(*to, *value);
+    }
+}

@@ -193,6 +193,14 @@ impl Planner {
         self.plan.profile
     }
 
+    /// Of a kernel's two builds, the one that the profile allows.
+    pub(crate) fn variant(&self, portable: &'static str, relaxed: &'static str) -> &'static str {
+        match self.profile() {
+            Profile::Relaxed => relaxed,
+            Profile::Portable | Profile::Deterministic | Profile::Linalg => portable,
+        }
+    }
+
     /// Adds a buffer of `count` elements of a type that is not text.
     pub(crate) fn buffer(
         &mut self,

@@ -1,8 +1,16 @@
 //! Linear models: one dot product for each target.
 
-/// `y[r][t] = x[r] · weights[t] + bias[t]`; `weights` is row-major, one row a target.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn linear(
+use crate::lanes::{Lanes, kernel};
+
+kernel! {
+    /// `y[r][t] = x[r] · weights[t] + bias[t]`; `weights` is row-major, one row a target.
+    linear, linear_relaxed,
+    products(x: *const f32, count: usize, features: usize, weights: *const f32, bias: *const f32,
+             targets: usize, y: *mut f32)
+}
+
+#[inline(always)]
+unsafe fn products<L: Lanes>(
     x: *const f32,
     count: usize,
     features: usize,
@@ -14,37 +22,54 @@ pub unsafe extern "C" fn linear(
     // SAFETY: the kernels' contract.
     unsafe {
         for r in 0..count {
-            let row = core::slice::from_raw_parts(x.add(r * features), features);
             for t in 0..targets {
-                let weights = core::slice::from_raw_parts(weights.add(t * features), features);
-                *y.add(r * targets + t) = dot(row, weights) + *bias.add(t);
+                let sum = dot::<L>(x.add(r * features), weights.add(t * features), features);
+                *y.add(r * targets + t) = sum + *bias.add(t);
             }
         }
     }
 }
 
-/// Sixteen partial sums, so that additions do not wait for one another.
+/// The dot product of `n` numbers: sixteen partial sums, so that additions do not wait for one
+/// another.
 #[inline(always)]
-pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let mut sums = [0.0_f32; LANES];
-    let (a_blocks, a_rest) = a.as_chunks::<LANES>();
-    let (b_blocks, b_rest) = b.as_chunks::<LANES>();
-    for (a, b) in a_blocks.iter().zip(b_blocks) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
+pub(crate) unsafe fn dot<L: Lanes>(a: *const f32, b: *const f32, n: usize) -> f32 {
+    // SAFETY: the caller's: both hold `n` numbers.
+    unsafe {
+        let mut sums = [L::splat(0.0); 4];
+        let mut i = 0;
+        while i + 16 <= n {
+            for (part, sum) in sums.iter_mut().enumerate() {
+                let at = i + 4 * part;
+                *sum = L::load(a.add(at)).mul_add(L::load(b.add(at)), *sum);
+            }
+            i += 16;
         }
+        while i + 4 <= n {
+            sums[0] = L::load(a.add(i)).mul_add(L::load(b.add(i)), sums[0]);
+            i += 4;
+        }
+        let mut total = total(sums);
+        while i < n {
+            total += *a.add(i) * *b.add(i);
+            i += 1;
+        }
+        total
     }
-    let mut sum = 0.0;
-    for (a, b) in a_rest.iter().zip(b_rest) {
-        sum += a * b;
-    }
-    sums.iter().fold(sum, |sum, lane| sum + lane)
+}
+
+/// All lanes of four sums, added up in one fixed order.
+#[inline(always)]
+pub(crate) fn total<L: Lanes>(sums: [L; 4]) -> f32 {
+    let [a, b, c, d] = sums;
+    let lanes = a.add(b).add(c.add(d)).to_array();
+    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lanes::Scalar;
 
     #[test]
     fn every_target_gets_its_own_dot_product() {
@@ -67,8 +92,10 @@ mod tests {
 
     #[test]
     fn blocks_and_rest_are_all_counted() {
-        let ones = [1.0_f32; 37];
+        let ones = [1.0_f32; 39];
 
-        assert_eq!(dot(&ones, &ones), 37.0);
+        for n in 0..ones.len() {
+            assert_eq!(unsafe { dot::<Scalar>(ones.as_ptr(), ones.as_ptr(), n) }, n as f32);
+        }
     }
 }

@@ -1,21 +1,33 @@
 //! Support vector machines, as libsvm computes them: kernels, votes, coupled probabilities.
 
-use libm::{expf, powf, tanhf};
+use libm::{powf, tanhf};
 
-use crate::linear::dot;
-use crate::scores::logistic;
+use crate::{
+    lanes::{Lanes, kernel, load_first},
+    linear::{dot, total},
+    math,
+    scores::logistic,
+    tile::store_first,
+};
 
 /// Kernels, as the compiler numbers them.
 const LINEAR: i32 = 0;
 const POLY: i32 = 1;
 const RBF: i32 = 2;
 
-/// `y[r][v]` = kernel of row `r` and support vector `v`.
-///
-/// Linear: `x·v`; polynomial: `(gamma·x·v + coef0)^degree`; radial: `e^(-gamma·|x - v|²)`;
-/// sigmoid: `tanh(gamma·x·v + coef0)`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn svm_kernels(
+kernel! {
+    /// `y[r][v]` = kernel of row `r` and support vector `v`.
+    ///
+    /// Linear: `x·v`; polynomial: `(gamma·x·v + coef0)^degree`; radial: `e^(-gamma·|x - v|²)`;
+    /// sigmoid: `tanh(gamma·x·v + coef0)`.
+    svm_kernels, svm_kernels_relaxed,
+    compare(x: *const f32, count: usize, features: usize, vectors: *const f32,
+            vector_count: usize, kernel: i32, gamma: f32, coef0: f32, degree: f32, y: *mut f32)
+}
+
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "a kernel is called with plain numbers")]
+unsafe fn compare<L: Lanes>(
     x: *const f32,
     count: usize,
     features: usize,
@@ -30,14 +42,22 @@ pub unsafe extern "C" fn svm_kernels(
     // SAFETY: the kernels' contract.
     unsafe {
         for r in 0..count {
-            let row = core::slice::from_raw_parts(x.add(r * features), features);
+            let row = x.add(r * features);
+            let y = y.add(r * vector_count);
+            if kernel == RBF {
+                for v in 0..vector_count {
+                    let distance = square_distance::<L>(row, vectors.add(v * features), features);
+                    *y.add(v) = -gamma * distance;
+                }
+                exp_each::<L>(y, vector_count);
+                continue;
+            }
             for v in 0..vector_count {
-                let vector = core::slice::from_raw_parts(vectors.add(v * features), features);
-                *y.add(r * vector_count + v) = match kernel {
-                    LINEAR => dot(row, vector),
-                    POLY => powf(gamma * dot(row, vector) + coef0, degree),
-                    RBF => expf(-gamma * square_distance(row, vector)),
-                    _ => tanhf(gamma * dot(row, vector) + coef0),
+                let product = dot::<L>(row, vectors.add(v * features), features);
+                *y.add(v) = match kernel {
+                    LINEAR => product,
+                    POLY => powf(gamma * product + coef0, degree),
+                    _ => tanhf(gamma * product + coef0),
                 };
             }
         }
@@ -45,22 +65,48 @@ pub unsafe extern "C" fn svm_kernels(
 }
 
 #[inline(always)]
-fn square_distance(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 8;
-    let mut sums = [0.0_f32; LANES];
-    let (a_blocks, a_rest) = a.as_chunks::<LANES>();
-    let (b_blocks, b_rest) = b.as_chunks::<LANES>();
-    for (a, b) in a_blocks.iter().zip(b_blocks) {
-        for lane in 0..LANES {
-            let difference = a[lane] - b[lane];
-            sums[lane] += difference * difference;
+unsafe fn exp_each<L: Lanes>(y: *mut f32, n: usize) {
+    // SAFETY: the caller's: `y` holds `n` numbers.
+    unsafe {
+        let mut i = 0;
+        while i + 4 <= n {
+            math::exp(L::load(y.add(i))).store(y.add(i));
+            i += 4;
+        }
+        if i < n {
+            let rest: L = load_first(y.add(i), n - i);
+            store_first(math::exp(rest), y.add(i), n - i);
         }
     }
-    let mut sum = 0.0;
-    for (a, b) in a_rest.iter().zip(b_rest) {
-        sum += (a - b) * (a - b);
+}
+
+#[inline(always)]
+unsafe fn square_distance<L: Lanes>(a: *const f32, b: *const f32, n: usize) -> f32 {
+    // SAFETY: the caller's: both hold `n` numbers.
+    unsafe {
+        let mut sums = [L::splat(0.0); 4];
+        let mut i = 0;
+        while i + 16 <= n {
+            for (part, sum) in sums.iter_mut().enumerate() {
+                let at = i + 4 * part;
+                let difference = L::load(a.add(at)).sub(L::load(b.add(at)));
+                *sum = difference.mul_add(difference, *sum);
+            }
+            i += 16;
+        }
+        while i + 4 <= n {
+            let difference = L::load(a.add(i)).sub(L::load(b.add(i)));
+            sums[0] = difference.mul_add(difference, sums[0]);
+            i += 4;
+        }
+        let mut total = total(sums);
+        while i < n {
+            let difference = *a.add(i) - *b.add(i);
+            total += difference * difference;
+            i += 1;
+        }
+        total
     }
-    sums.iter().fold(sum, |sum, lane| sum + lane)
 }
 
 /// Decides every pair of classes and counts votes; the label is the class with most of them.
@@ -192,9 +238,15 @@ fn couple(classes: usize, pairwise: &[f32], q: &mut [f32], qp: &mut [f32], p: &m
     }
 }
 
-/// `y[r] = kernels[r] · coefficients + rho`, or 1 and -1 by its sign when `one_class` is not 0.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn svm_regress(
+kernel! {
+    /// `y[r] = kernels[r] · coefficients + rho`, or 1 and -1 by its sign when `one_class` is not 0.
+    svm_regress, svm_regress_relaxed,
+    regress(kernels: *const f32, count: usize, vectors: usize, coefficients: *const f32, rho: f32,
+            one_class: i32, y: *mut f32)
+}
+
+#[inline(always)]
+unsafe fn regress<L: Lanes>(
     kernels: *const f32,
     count: usize,
     vectors: usize,
@@ -205,10 +257,8 @@ pub unsafe extern "C" fn svm_regress(
 ) {
     // SAFETY: the kernels' contract.
     unsafe {
-        let coefficients = core::slice::from_raw_parts(coefficients, vectors);
         for r in 0..count {
-            let kernels = core::slice::from_raw_parts(kernels.add(r * vectors), vectors);
-            let sum = dot(kernels, coefficients) + rho;
+            let sum = dot::<L>(kernels.add(r * vectors), coefficients, vectors) + rho;
             *y.add(r) = match one_class {
                 0 => sum,
                 _ if sum > 0.0 => 1.0,

@@ -265,7 +265,7 @@ fn lower_tables(
             Arg::Weights(nodes),
             Arg::Weights(groups),
             Arg::count(*group_count),
-            Arg::Int(aggregate.code()),
+            Arg::Int(if *trees == 0 { Aggregate::Sum.code() } else { aggregate.code() }),
         ];
         let title = format!("walk {trees} trees, {visits} steps");
         let cost = *visits as f64 * if packed.wide { 2.0 } else { 1.3 };

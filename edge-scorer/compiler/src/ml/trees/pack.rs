@@ -89,9 +89,7 @@ pub(super) fn pack(
     let tree = |index: usize| (&ensemble.trees[index], &trees[index], &layouts[index]);
     let tables = if width == 1 {
         vec![single_table(&all, tree, 0, shape, neutral)]
-    } else if neutral == 0.0
-        && let Some(by_target) = split_by_target(ensemble, width)
-    {
+    } else if let Some(by_target) = split_by_target(ensemble, width) {
         by_target
             .iter()
             .enumerate()
@@ -126,9 +124,12 @@ fn single_table<'a>(
     shape: Shape,
     neutral: f32,
 ) -> Table {
+    // A target without trees is 0, whatever the others are joined by.
+    let neutral = if members.is_empty() { 0.0 } else { neutral };
     let mut writer = Writer::new(shape, f64::from(neutral));
-    writer.write(members, &tree, |weights| {
-        f64::from(weights.iter().map(|(_, weight)| weight).sum::<f32>())
+    writer.write(members, &tree, |weights| match weights {
+        [] => f64::from(neutral),
+        weights => f64::from(weights.iter().map(|(_, weight)| weight).sum::<f32>()),
     });
     writer.finish(members.len(), Vec::new(), Some(target))
 }
@@ -204,9 +205,10 @@ fn rewrite(tree: &Tree, wide: bool) -> Vec<Step> {
             Mode::AtLeast => split(below(threshold), no, yes, !missing_is_yes),
             Mode::Greater => split(threshold, no, yes, !missing_is_yes),
             Mode::Equal | Mode::NotEqual => {
-                // First x <= t, then x < t: what remains is equal. A missing value is not equal.
+                // First x <= t, then x < t: what remains is equal. A missing value is not, unless
+                // it is told to count as equal.
                 let (second, link) = (steps.len(), steps.len() + 1);
-                let missing_is_equal = missing_is_yes == (mode == Mode::Equal);
+                let missing_is_equal = missing_is_yes && mode == Mode::Equal;
                 let (inner_low, inner_high) = (link, equal);
                 steps.push(Step::Split {
                     feature,

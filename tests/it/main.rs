@@ -1,1 +1,9 @@
-//! Placeholder.
+//! Stories that cross a boundary, in one binary.
+//!
+//! What one function promises is tested beside it; here callers speak HTTP to the real process, models
+//! are compared with ONNX Runtime, and a browser is driven.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
+
+mod fixtures;
+mod numeric;

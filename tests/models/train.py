@@ -27,7 +27,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from onnx import TensorProto, checker, helper
+from onnx import TensorProto, checker, helper, numpy_helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn import datasets
@@ -88,7 +88,7 @@ def linear_models():
 
 def pipelines():
     svc = make_pipeline(StandardScaler(), SVC(probability=True, random_state=SEED)).fit(WINE.data, WINE.target)
-    export("wine_svc", svc, WINE)
+    export("wine_svc", svc, WINE, zipmap=False)
     logistic = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(WINE.data, text_labels(WINE))
     export("wine_logistic", logistic, WINE, zipmap=False)
 
@@ -96,6 +96,7 @@ def pipelines():
 def tree_ensembles():
     boosting = GradientBoostingClassifier(n_estimators=50, random_state=SEED)
     export("breast_cancer_gbdt", boosting.fit(CANCER.data, CANCER.target), CANCER)
+    export("breast_cancer_gbdt_tensor", boosting, CANCER, zipmap=False)
     export("breast_cancer_gbdt_text", boosting.fit(CANCER.data, text_labels(CANCER)), CANCER, zipmap=False)
     several = GradientBoostingClassifier(n_estimators=20, random_state=SEED)
     export("wine_gbdt", several.fit(WINE.data, WINE.target), WINE, zipmap=False)
@@ -112,6 +113,24 @@ def networks():
         mlp = MLPClassifier((64, 32), max_iter=60, random_state=SEED).fit(DIGITS.data, DIGITS.target)
     export("digits_mlp", mlp, DIGITS, zipmap=False)
     save("digits_cnn", digits_cnn.train(DIGITS, SEED))
+
+
+def large_perceptron():
+    """784-512-256-10 with drawn weights: the size of network that the benches compare."""
+    random, sizes = np.random.default_rng(SEED), [784, 512, 256, 10]
+    nodes, tensors, x = [], [], "X"
+    for index, (inputs, outputs) in enumerate(zip(sizes, sizes[1:])):
+        weight = random.normal(0, np.sqrt(2 / inputs), (inputs, outputs)).astype(np.float32)
+        tensors.append(numpy_helper.from_array(weight, f"weight{index}"))
+        tensors.append(numpy_helper.from_array(random.normal(0, 0.1, outputs).astype(np.float32), f"bias{index}"))
+        nodes.append(helper.make_node("Gemm", [x, f"weight{index}", f"bias{index}"], [f"sum{index}"]))
+        last = outputs == sizes[-1]
+        x = "probabilities" if last else f"hidden{index}"
+        nodes.append(helper.make_node("Softmax" if last else "Relu", [f"sum{index}"], [x]))
+    value = helper.make_tensor_value_info
+    ends = value("X", TensorProto.FLOAT, ["batch", 784]), value(x, TensorProto.FLOAT, ["batch", 10])
+    graph = helper.make_graph(nodes, "mlp_784", ends[:1], ends[1:], tensors)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
 
 
 def unsupported():
@@ -136,6 +155,7 @@ def evaluation_rows(folder):
         rows.astype("<f4").tofile(folder / f"{name}.f32")
     DIGITS.data.astype("<f4").tofile(folder / "digits.f32")
     random.normal(0, 1, (8, 3, 224, 224)).astype("<f4").tofile(folder / "squeezenet.f32")
+    random.normal(0, 1, (1000, 784)).astype("<f4").tofile(folder / "mlp_784.f32")
 
 
 def main():
@@ -148,6 +168,7 @@ def main():
             folder.mkdir(parents=True, exist_ok=True)
     if chosen.large:
         save("squeezenet", squeezenet.with_drawn_weights(SEED), chosen.large)
+        save("mlp_784", large_perceptron(), chosen.large)
     if chosen.rows:
         evaluation_rows(chosen.rows)
     if not chosen.large and not chosen.rows:

@@ -32,7 +32,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("axum", &["api", "tests"]),
     ("axum-server", &["api"]),
     ("tower-http", &["api"]),
-    ("rustls", &["api"]),
+    ("rustls", &["api", "tests"]),
     ("rcgen", &["api"]),
     ("sqlx", &["control"]),
     ("object_store", &["control"]),

@@ -1,0 +1,52 @@
+//! Measures ours beside its peers, in one run on one machine, and prints Markdown.
+//!
+//! `cargo xtask bench [-- --only in-process|http|compile] [--seconds N]`
+//!
+//! The load generator runs on the same cores as the servers. Peers take turns and each figure is the
+//! median of several rounds, so that a busy moment of the machine hits all of them alike.
+
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on panics where it stands")]
+#![expect(clippy::print_stdout, reason = "the tables are the product")]
+
+mod compile;
+mod http;
+mod in_process;
+mod machine;
+
+use clap::{Parser, ValueEnum};
+
+/// Measures ours beside its peers and prints Markdown.
+#[derive(Parser)]
+struct Arguments {
+    /// One part instead of all.
+    #[arg(long)]
+    only: Option<Part>,
+    /// Seconds of load for each number of connections and server.
+    #[arg(long, default_value_t = 5)]
+    seconds: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Time a row, beside ONNX Runtime through its C interface.
+    InProcess,
+    /// Latency and throughput, beside two servers.
+    Http,
+    /// Compile times and sizes.
+    Compile,
+}
+
+fn main() {
+    let arguments = Arguments::parse();
+    let wanted = |part| arguments.only.is_none_or(|only| only == part);
+    println!("{}\n", machine::describe());
+    if wanted(Part::InProcess) {
+        in_process::measure();
+    }
+    if wanted(Part::Compile) {
+        compile::measure();
+    }
+    if wanted(Part::Http) {
+        http::measure(arguments.seconds);
+    }
+}

@@ -1,0 +1,173 @@
+//! The server as a process: started, asked, killed, started again.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+use shared::Bootstrap;
+
+use crate::Client;
+
+/// How long a start may take before a story gives up on it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One server, its data folder and what it was started with.
+pub struct Edge {
+    /// Where it listens, `http://127.0.0.1:<port>`; another one after a restart.
+    pub url: String,
+    folder: tempfile::TempDir,
+    flags: Vec<String>,
+    process: Option<Child>,
+}
+
+/// `edge-scorer`, built in the profile of the running test.
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.ancestors().find(|folder| folder.join("build").is_dir()).unwrap();
+    let binary = folder.join("edge-scorer");
+    assert!(binary.is_file(), "{} is missing: build it first", binary.display());
+    binary
+}
+
+impl Edge {
+    /// A server on an empty data folder.
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// A server on an empty data folder, with further flags of `serve`.
+    pub fn start_with(flags: &[&str]) -> Self {
+        let mut edge = Self {
+            url: String::new(),
+            folder: tempfile::tempdir().unwrap(),
+            flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
+            process: None,
+        };
+        edge.restart();
+        edge
+    }
+
+    /// Starts it again on the same folder; it must not be running.
+    pub fn restart(&mut self) {
+        assert!(self.process.is_none(), "the server is still running");
+        let log = fs::File::options().create(true).append(true).open(self.log_path()).unwrap();
+        let mut process = Command::new(binary())
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(self.data())
+            .arg("--bootstrap-file")
+            .arg(self.bootstrap_path())
+            .args(&self.flags)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .process_group(0)
+            .spawn()
+            .unwrap();
+
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            let _ = sender.send(lines.next());
+            lines.for_each(drop);
+        });
+        let first = receiver.recv_timeout(PATIENCE);
+        self.process = Some(process);
+
+        let Ok(Some(Ok(line))) = first else {
+            panic!("the server did not start; it wrote:\n{}", self.log());
+        };
+        let url = line.strip_prefix("listening on ");
+        let url = url.unwrap_or_else(|| panic!("its first line is `{line}`")).trim();
+        url.trim_end_matches('/').clone_into(&mut self.url);
+    }
+
+    /// Ends it as a power cut would: `kill -9`, nothing flushed, nothing said.
+    pub fn kill(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+        end_group(process.id());
+    }
+
+    /// Asks it to stop, as an operator does, and waits until it has.
+    pub fn stop(&mut self) -> ExitStatus {
+        let mut process = self.process.take().unwrap();
+        signal("-TERM", &process.id().to_string());
+        process.wait().unwrap()
+    }
+
+    /// Asks it to stop and does not wait.
+    pub fn ask_to_stop(&self) {
+        signal("-TERM", &self.process.as_ref().unwrap().id().to_string());
+    }
+
+    /// A caller that has signed in as the administrator of the first start.
+    pub async fn client(&self) -> Client {
+        Client::sign_in(&self.url, &self.bootstrap()).await
+    }
+
+    /// What the first start wrote for scripts.
+    pub fn bootstrap(&self) -> Bootstrap {
+        serde_json::from_slice(&fs::read(self.bootstrap_path()).unwrap()).unwrap()
+    }
+
+    /// Where the bootstrap file is.
+    pub fn bootstrap_path(&self) -> PathBuf {
+        self.folder.path().join("bootstrap.json")
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A folder beside the data folder that goes with the story.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Everything it has written to stderr, over all its starts.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("stderr.log")
+    }
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+            end_group(process.id());
+        }
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail: Vec<&str> = log.lines().rev().take(40).collect();
+            let tail: Vec<&str> = tail.into_iter().rev().collect();
+            #[expect(clippy::print_stderr, reason = "cargo test shows it beside the failure")]
+            {
+                eprintln!("--- the server's log ends ---\n{}\n---", tail.join("\n"));
+            }
+        }
+    }
+}
+
+/// Ends what a server left: its compile children are in its process group.
+fn end_group(leader: u32) {
+    signal("-KILL", &format!("-{leader}"));
+}
+
+/// `kill`, by process id or by negative group id; one that is gone already is fine.
+fn signal(name: &str, target: &str) {
+    let kill = Command::new("kill").args([name, "--", target]).stderr(Stdio::null()).status();
+    kill.unwrap();
+}

@@ -68,7 +68,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8], api: &Api) -> Result<T, ApiError> {
 }
 
 /// Whether the body may be JSON: it says so, or says nothing.
-fn is_json(headers: &HeaderMap) -> bool {
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return true };
     let Ok(value) = value.to_str() else { return false };
     let media = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

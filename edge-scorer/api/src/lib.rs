@@ -39,6 +39,7 @@ mod refusals;
 mod request_id;
 mod router;
 mod routes;
+mod scoring;
 mod serve;
 mod services;
 mod sessions;

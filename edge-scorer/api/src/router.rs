@@ -1,19 +1,20 @@
 //! All routes behind the one front.
 
-use axum::Router;
 use control::Control;
 
 use crate::{
     accounts, artifacts, config::ApiConfig, deployments, front::Front, images, manifests, models,
-    operations, principals, routes::Routes, services, sessions, state::Api, subscriptions, tokens,
-    uploads, version,
+    operations, principals, routes::Routes, scoring, services, sessions, state::Api, subscriptions,
+    tokens, uploads, version,
 };
 
 /// Everything that is served, as one service.
 pub fn router(control: Control, config: ApiConfig) -> Front {
     let api = Api::new(control, config);
-    let (routes, templates) = management().finish(api.clone());
-    Front::new(&api.config, templates.iter().map(String::as_str), routes, Router::new())
+    let (routes, mut templates) = management().finish(api.clone());
+    let (scoring, more) = scoring::routes().finish(api.clone());
+    templates.extend(more);
+    Front::new(&api.config, templates.iter().map(String::as_str), routes, scoring)
 }
 
 fn management() -> Routes {

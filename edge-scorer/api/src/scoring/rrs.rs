@@ -1,0 +1,82 @@
+//! `POST /workspaces/{w}/services/{s}/execute`: the request-response service.
+//!
+//! Any document that the scoring path takes is answered with a table; the column names and types
+//! only with `details=true`.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRequestParts as _, Request, State},
+    response::Response,
+    routing::post,
+};
+use control::ServedService;
+use hyper::StatusCode;
+use serde::Deserialize;
+use shared::ErrorCode;
+
+use super::{caller, document, frame::Frame, run, service, table};
+use crate::{auth::Segments, error::ApiError, query::Query, routes::Routes, state::Api};
+
+pub(super) fn routes() -> Routes {
+    Routes::default().at("/workspaces/{workspace}/services/{service}/execute", post(execute))
+}
+
+#[derive(Deserialize)]
+struct Names {
+    workspace: String,
+    service: String,
+}
+
+async fn execute(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
+    let (mut parts, body) = request.into_parts();
+    let Segments(names) = Segments::<Names>::from_request_parts(&mut parts, &api).await?;
+    let found = find(api.control.routes().all(), &names);
+    let service = caller::admit(&api, found, &names.service, &mut parts).await?;
+    let details = Query::of(&parts.uri)?
+        .get("details")
+        .is_some_and(|details| details.eq_ignore_ascii_case("true"));
+    let detail = if details { table::Detail::NamesAndTypes } else { table::Detail::Values };
+    let body = service::read_json(&api, &parts.headers, body).await?;
+    let scorer = service.scorer().await?;
+
+    let signature = scorer.module().signature().clone();
+    let read = run::work(run::is_short(&body), {
+        let signature = signature.clone();
+        move || document::read(&body, &Frame::of(&signature))
+    });
+    let inputs = read.await??.inputs;
+    let write = move |outputs: &[engine::Tensor]| {
+        let mut out = Vec::with_capacity(256);
+        table::write(&mut out, &signature, outputs, detail);
+        out
+    };
+    let scored = run::score(&service, scorer, inputs.tensors, inputs.rows, write).await;
+    scored.map(service::json).map_err(module_error)
+}
+
+/// A value that the model itself refuses is this service's `ModuleExecutionError`.
+fn module_error(mut error: ApiError) -> ApiError {
+    if error.status == StatusCode::BAD_REQUEST {
+        error.code = ErrorCode::ScorerFailed;
+    }
+    error
+}
+
+/// By id or name, in the account that the path names.
+///
+/// The path may name a workspace instead, which holds no services: then the service is taken that
+/// has this name on this server.
+fn find(services: Vec<Arc<ServedService>>, names: &Names) -> Option<Arc<ServedService>> {
+    let in_account = |service: &ServedService| {
+        let account = service.scope.as_str().rsplit('/').next().unwrap_or_default();
+        account.eq_ignore_ascii_case(&names.workspace)
+    };
+    let id = |service: &ServedService| service.id.to_string().eq_ignore_ascii_case(&names.service);
+    let by =
+        |wanted: &dyn Fn(&ServedService) -> bool| services.iter().find(|service| wanted(service));
+    by(&|service| id(service))
+        .or_else(|| by(&|service| in_account(service) && service.name == names.service))
+        .or_else(|| by(&|service| service.public_name == names.service))
+        .map(Arc::clone)
+}

@@ -152,29 +152,39 @@ pub(crate) fn example_document(signature: &Signature) -> Option<Value> {
     Some(json!({ "data": [row] }))
 }
 
-/// The document with each row on one line, which is how rows are read and edited.
-pub(crate) fn pretty(document: &Value) -> String {
-    let Some(rows) = document.get("data").and_then(Value::as_array) else {
-        return serde_json::to_string_pretty(document).unwrap_or_default();
-    };
-    let rows: Vec<String> = rows.iter().map(|row| format!("    {}", spaced(row))).collect();
-    format!("{{\n  \"data\": [\n{}\n  ]\n}}", rows.join(",\n"))
+/// JSON with lists of plain values on one line, which is how rows are read and edited.
+pub(crate) fn readable(value: &Value) -> String {
+    let mut out = String::new();
+    write_readable(value, "", &mut out);
+    out
 }
 
-/// One line with a space after each comma, so that it can wrap.
-fn spaced(value: &Value) -> String {
+fn write_readable(value: &Value, indent: &str, out: &mut String) {
+    let inner = format!("{indent}  ");
     match value {
+        Value::Array(items) if items.iter().any(|item| item.is_array() || item.is_object()) => {
+            out.push('[');
+            for (place, item) in items.iter().enumerate() {
+                out.push_str(if place == 0 { "\n" } else { ",\n" });
+                out.push_str(&inner);
+                write_readable(item, &inner, out);
+            }
+            out.push_str(&format!("\n{indent}]"));
+        }
         Value::Array(items) => {
-            format!("[{}]", items.iter().map(spaced).collect::<Vec<_>>().join(", "))
+            let items: Vec<String> = items.iter().map(Value::to_string).collect();
+            out.push_str(&format!("[{}]", items.join(", ")));
         }
-        Value::Object(members) => {
-            let members: Vec<String> = members
-                .iter()
-                .map(|(name, value)| format!("{}: {}", Value::from(name.as_str()), spaced(value)))
-                .collect();
-            format!("{{{}}}", members.join(", "))
+        Value::Object(members) if !members.is_empty() => {
+            out.push('{');
+            for (place, (name, member)) in members.iter().enumerate() {
+                out.push_str(if place == 0 { "\n" } else { ",\n" });
+                out.push_str(&format!("{inner}{}: ", Value::from(name.as_str())));
+                write_readable(member, &inner, out);
+            }
+            out.push_str(&format!("\n{indent}}}"));
         }
-        other => other.to_string(),
+        other => out.push_str(&other.to_string()),
     }
 }
 
@@ -273,6 +283,16 @@ mod tests {
 
         assert_eq!(columns(&signature), None);
         assert_eq!(example_document(&signature), None);
+    }
+
+    #[test]
+    fn rows_stand_on_one_line_each_and_read_back_the_same() {
+        let value = json!({"data": [[1, null], [2.5, "x"]], "method": "predict", "none": {}});
+
+        let text = readable(&value);
+
+        assert!(text.contains("    [1, null],\n    [2.5, \"x\"]\n  ]"), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::{
     api::Query,
     app::use_account,
     components::{
-        Button, ButtonKind, ConfirmDialog, Glyph, Loaded, Moment, Panel, Table, use_toasts,
+        Button, ButtonKind, ConfirmDialog, Empty, Glyph, Loaded, Moment, Panel, Table, use_toasts,
     },
     route::Page,
     text::{fill, t},
@@ -91,13 +91,32 @@ pub(super) fn Deployments(
     view! {
         <Panel id="deployments" title=t().deployments>
             <Loaded query=deployments let:rows>
+                {
+                    let row = row.clone();
+                    move || {
+                        if rows.with(Vec::is_empty) {
+                            return view! {
+                                <Empty
+                                    glyph=Glyph::Clock
+                                    title=t().deployments_empty
+                                    hint=t().deployments_empty_hint
+                                />
+                            }
+                                .into_any();
+                        }
+                        let row = row.clone();
+                        view! {
                 <Table
                     caption=t().deployments
                     columns=vec![t().image, t().state, t().started, t().ended, t().actions]
                     rows
                     key=|(_, it)| format!("{}{}{:?}", it.id, it.state, it.expired_at)
-                    row=row.clone()
+                    row
                 />
+                        }
+                            .into_any()
+                    }
+                }
             </Loaded>
         </Panel>
         <ConfirmDialog open title=t().roll_back_title confirm=t().roll_back on_confirm=roll_back>

@@ -24,11 +24,11 @@ pub(super) fn Settings(
     let account = use_account();
     let toasts = use_toasts();
     // Compared with what the form began with: a poll must not undo what is being typed.
-    let before = StoredValue::new(service.with_untracked(Draft::of));
-    let fields = SettingsFields::new(before.get_value());
+    let before = RwSignal::new(service.with_untracked(Draft::of));
+    let fields = SettingsFields::new(before.get_untracked());
     let busy = RwSignal::new(false);
     let failure = RwSignal::new(None::<EdgeError>);
-    let request = Memo::new(move |_| fields.request(&before.get_value()));
+    let request = Memo::new(move |_| before.with(|before| fields.request(before)));
     let unchanged = move || {
         busy.get() || request.get().is_none_or(|request| request == ServiceUpdateRequest::default())
     };
@@ -48,7 +48,7 @@ pub(super) fn Settings(
                 Ok(()) => {
                     toasts.say(t().settings_saved);
                     if let Ok(now) = client.service(id).await {
-                        before.try_update_value(|before| *before = Draft::of(&now));
+                        before.try_set(Draft::of(&now));
                     }
                     changed.try_run(());
                 }

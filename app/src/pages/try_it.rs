@@ -18,8 +18,8 @@ use crate::{
     },
     format::duration,
     sample::{
-        BadValue, ClassChance, Column, chances, columns, curl, document, example_document, pretty,
-        read_value,
+        BadValue, ClassChance, Column, chances, columns, curl, document, example_document,
+        read_value, readable,
     },
     text::{fill, t},
 };
@@ -64,12 +64,13 @@ fn Call(service: Signal<Service>, signature: Signature) -> impl IntoView {
     let as_json = RwSignal::new(!has_form);
     let too_long = example_document(&signature).is_none();
     let text = RwSignal::new(
-        example_document(&signature).map_or_else(|| r#"{"data": []}"#.to_owned(), |it| pretty(&it)),
+        example_document(&signature)
+            .map_or_else(|| r#"{"data": []}"#.to_owned(), |it| readable(&it)),
     );
     let signature = StoredValue::new(signature);
 
     // The form writes the document; a document that was edited by hand stays as it is.
-    let filled = StoredValue::new(cells.clone().unwrap_or_default());
+    let filled = StoredValue::new(cells.unwrap_or_default());
     let from_form = Memo::new(move |_| {
         let cells = filled.get_value();
         let values: Result<Vec<Value>, BadValue> = cells
@@ -81,7 +82,7 @@ fn Call(service: Signal<Service>, signature: Signature) -> impl IntoView {
     });
     Effect::new(move |_| {
         if has_form && let Some(document) = from_form.get() {
-            text.set(pretty(&document));
+            text.set(readable(&document));
         }
     });
     let json_error = Signal::derive(move || {
@@ -114,24 +115,6 @@ fn Call(service: Signal<Service>, signature: Signature) -> impl IntoView {
             show_answer();
         });
     };
-    let form = cells.map(|cells| {
-        let fields = cells.into_iter().enumerate().map(|(place, cell)| {
-            let (column, value) = (cell.column.clone(), cell.value);
-            let error = Signal::derive(move || cell.error().map(rule));
-            view! {
-                <Field
-                    id=format!("value-{place}")
-                    label=column.name
-                    value
-                    error
-                    placeholder=column.element_type.to_string()
-                    mono=true
-                />
-            }
-        });
-        view! { <div class="cells">{fields.collect_view()}</div> }.into_any()
-    });
-    let form = StoredValue::new_local(form);
     let editor = move || {
         if as_json.get() {
             view! {
@@ -147,7 +130,14 @@ fn Call(service: Signal<Service>, signature: Signature) -> impl IntoView {
             }
             .into_any()
         } else {
-            form.try_update_value(Option::take).flatten().into_any()
+            view! { <Cells cells=filled.get_value() /> }.into_any()
+        }
+    };
+    // What the form shows is what it sends, also after the document was edited by hand.
+    let to_form = move |_| {
+        as_json.set(false);
+        if let Some(document) = from_form.get_untracked() {
+            text.set(readable(&document));
         }
     };
     let switch = has_form.then(|| {
@@ -156,7 +146,7 @@ fn Call(service: Signal<Service>, signature: Signature) -> impl IntoView {
                 <button
                     type="button"
                     aria-pressed=move || pressed(!as_json.get())
-                    on:click=move |_| as_json.set(false)
+                    on:click=to_form
                 >
                     {t().form}
                 </button>
@@ -206,6 +196,26 @@ fn Call(service: Signal<Service>, signature: Signature) -> impl IntoView {
     }
 }
 
+/// One field per column.
+#[component]
+fn Cells(cells: Vec<Cell>) -> impl IntoView {
+    let fields = cells.into_iter().enumerate().map(|(place, cell)| {
+        let (column, value) = (cell.column.clone(), cell.value);
+        let error = Signal::derive(move || cell.error().map(rule));
+        view! {
+            <Field
+                id=format!("value-{place}")
+                label=column.name
+                value
+                error
+                placeholder=column.element_type.to_string()
+                mono=true
+            />
+        }
+    });
+    view! { <div class="cells">{fields.collect_view()}</div> }
+}
+
 /// On a narrow page the answer stands below the form: brings it into view.
 fn show_answer() {
     request_animation_frame(|| {
@@ -240,10 +250,8 @@ fn Answer(answer: ScoreAnswer, bars: Option<Vec<ClassChance>>) -> impl IntoView 
     let good = (200..300).contains(&answer.status);
     let (tone, glyph) = if good { (Tone::Good, Glyph::Check) } else { (Tone::Bad, Glyph::Warning) };
     let label = fill(t().status, &[("status", &answer.status.to_string())]);
-    let body = serde_json::from_str::<Value>(&answer.body)
-        .ok()
-        .and_then(|value| serde_json::to_string_pretty(&value).ok())
-        .unwrap_or(answer.body);
+    let parsed = serde_json::from_str::<Value>(&answer.body);
+    let body = parsed.map_or(answer.body, |value| readable(&value));
     let bars = bars.map(|bars| {
         let rows = bars.into_iter().map(|bar| {
             let percent = format!("{:.2} %", bar.chance * 100.0);

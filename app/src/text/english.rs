@@ -196,6 +196,8 @@ words! {
 
     // Deployments.
     deployments: "Deployments",
+    deployments_empty: "No deployments yet",
+    deployments_empty_hint: "Each image this service serves will be listed here.",
     roll_back: "Roll back",
     roll_back_title: "Roll back to this image?",
     roll_back_hint: "The current deployment serves until the earlier image is ready, so no call is lost.",

@@ -157,7 +157,6 @@ fn api_config(settings: &Settings, address: SocketAddr) -> ApiConfig {
             idle_timeout: settings.idle_timeout.0,
             drain_timeout: settings.drain_timeout.0,
             failed_sign_ins_per_minute: settings.max_failed_sign_ins,
-            ..ApiLimits::default()
         },
         console: console::packed(),
         build: BuildInfo { version: env!("CARGO_PKG_VERSION").to_owned(), ..BuildInfo::default() },

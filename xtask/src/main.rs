@@ -22,6 +22,8 @@ mod steps;
 mod test;
 mod tools;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -61,13 +63,25 @@ enum Task {
     Soak,
 }
 
-fn main() -> Result<()> {
-    std::env::set_current_dir(steps::root())?;
-    match Arguments::parse().command {
-        Task::Serve { flags } => serve(&flags),
-        Task::Test { arguments } => test::test(&arguments),
+fn main() -> ExitCode {
+    let task = Arguments::parse().command;
+    match std::env::set_current_dir(steps::root()).map_err(Into::into).and_then(|()| perform(&task))
+    {
+        Ok(()) => ExitCode::SUCCESS,
+        // One line: a backtrace of this crate helps nobody, whatever RUST_BACKTRACE says.
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: &Task) -> Result<()> {
+    match task {
+        Task::Serve { flags } => serve(flags),
+        Task::Test { arguments } => test::test(arguments),
         Task::Lint => lint::lint(),
-        Task::Bench { arguments } => test::bench(&arguments),
+        Task::Bench { arguments } => test::bench(arguments),
         Task::Soak => test::soak(),
     }
 }

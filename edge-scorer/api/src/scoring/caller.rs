@@ -3,7 +3,8 @@
 //! A service's own key is tried first: it is one hash and needs no signature to be verified.
 //!
 //! # Invariants
-//! - Nobody without credentials learns whether a service exists.
+//! - Nobody who sends no credentials at all learns whether a service exists. Who sends a key is told
+//!   404 or 401, as documented.
 
 use std::sync::Arc;
 
@@ -27,24 +28,27 @@ pub(super) async fn enter(
 }
 
 /// `service`, if there is one and the caller may call it; `name` is what the caller called it.
+///
+/// A service that the caller has no role at looks like one that does not exist.
 pub(super) async fn admit(
     api: &Api,
     service: Option<Arc<ServedService>>,
     name: &str,
     parts: &mut Parts,
 ) -> Result<Arc<ServedService>, ApiError> {
-    if let (Some(service), Some(key)) = (&service, key(&parts.headers))
-        && service.opens_with(key)
-    {
-        return Ok(Arc::clone(service));
-    }
-    let Caller(principal) = Caller::from_request_parts(parts, api).await.map_err(explain)?;
     let unknown = || {
         ApiError::not_found(format!("there is no service `{name}`")).advise(
             "CheckTheName",
             "GET the account's services; `scoringUri` says where each answers",
         )
     };
+    let key = key(&parts.headers);
+    let service = match service {
+        Some(service) if key.is_some_and(|key| service.opens_with(key)) => return Ok(service),
+        None if key.is_some() => return Err(unknown()),
+        other => other,
+    };
+    let Caller(principal) = Caller::from_request_parts(parts, api).await.map_err(explain)?;
     let service = service.ok_or_else(unknown)?;
     if service.open_to(&principal) {
         return Ok(service);

@@ -98,9 +98,6 @@ fn Body(operation: Signal<AsyncOperationStatus>) -> impl IntoView {
                         {it
                             .end_time
                             .map(|at| view! { <KeyValue name=t().ended><Moment at /></KeyValue> })}
-                        {it
-                            .phase
-                            .map(|phase| view! { <KeyValue name=t().phase>{phase}</KeyValue> })}
                         <KeyValue name=t().id>
                             <code>{it.id.to_string()}</code>
                             <CopyButton

@@ -76,6 +76,8 @@ fn OperationRow(operation: AsyncOperationStatus) -> impl IntoView {
         (false, Some(percent)) => format!("{percent} %"),
         _ => String::new(),
     };
+    // Once it has ended, its state says all.
+    let phase = operation.phase.clone().filter(|_| !operation.state.is_final());
     let target = target(&account, &operation);
     let error =
         operation.error.map(|error| view! { <span class="sub sub-bad">{error.message}</span> });
@@ -87,7 +89,7 @@ fn OperationRow(operation: AsyncOperationStatus) -> impl IntoView {
                 <span class="number sub">{how_far}</span>
             </td>
             <td>
-                {operation.phase}
+                {phase}
                 {error}
             </td>
             <td>{target}</td>

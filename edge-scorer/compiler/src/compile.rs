@@ -1,7 +1,7 @@
 //! The pipeline: import, lower, describe, emit.
 
 use sha2::{Digest, Sha256};
-use shared::{Check, Profile, UnsupportedOperator};
+use shared::{Check, Profile, Signature, UnsupportedOperator};
 use tract_onnx::pb::ModelProto;
 
 use crate::emit;
@@ -9,7 +9,7 @@ use crate::error::CompileError;
 use crate::import::{self, Batch, Imported};
 use crate::lower::{self, Refused};
 use crate::operators;
-use crate::plan::{self, Plan};
+use crate::plan::{self, Plan, Planner};
 use crate::signature;
 use crate::{Compiled, Options};
 
@@ -26,8 +26,7 @@ pub(crate) fn compile(onnx: &[u8], options: &Options) -> Result<Compiled, Compil
     }
 
     let (imported, plan) = plan_of(proto, options)?;
-    let source = format!("sha256:{:x}", Sha256::digest(onnx));
-    let signature = signature::describe(&imported, &plan, source)?;
+    let signature = signature::describe(&imported, &plan, source_of(onnx))?;
     let placement = plan::place(&plan);
     // `prepare` computes sizes in 64 bits without looking for overflow; here it is looked for.
     let largest: Vec<u32> = plan.symbols.iter().map(|symbol| symbol.max).collect();
@@ -52,10 +51,23 @@ pub(crate) fn check(onnx: &[u8], options: &Options) -> Result<Check, CompileErro
             Ok(Check { ok: true, signature: Some(compiled.signature), unsupported: Vec::new() })
         }
         Err(CompileError::Unsupported(unsupported)) => {
-            Ok(Check { ok: false, signature: None, unsupported })
+            Ok(Check { ok: false, signature: known_signature(onnx, options), unsupported })
         }
         Err(error) => Err(error),
     }
+}
+
+/// What a model that cannot be compiled takes and gives, if tract can tell.
+fn known_signature(onnx: &[u8], options: &Options) -> Option<Signature> {
+    let proto = import::read(onnx, &options.limits).ok()?;
+    let imported = import::import(proto, Batch::AsExported).ok()?;
+    let symbols = imported.symbols.iter().map(|symbol| symbol.range.clone()).collect();
+    let plan = Planner::new(options.profile, symbols).finish();
+    signature::describe(&imported, &plan, source_of(onnx)).ok()
+}
+
+fn source_of(onnx: &[u8]) -> String {
+    format!("sha256:{:x}", Sha256::digest(onnx))
 }
 
 /// The typed graph and its plan.
@@ -110,4 +122,109 @@ fn not_lowered(proto: &ModelProto, refused: Vec<Refused>) -> CompileError {
         }
     }
     CompileError::Unsupported(unsupported)
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::{Dim, Label, Role};
+
+    use super::*;
+    use crate::plan_text;
+
+    fn fixture(name: &str) -> Vec<u8> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/models");
+        std::fs::read(format!("{folder}/{name}.onnx")).unwrap()
+    }
+
+    fn compiled(name: &str) -> Compiled {
+        compile(&fixture(name), &Options::default()).unwrap()
+    }
+
+    #[test]
+    fn a_classifier_says_what_it_takes_and_gives() {
+        let signature = compiled("breast_cancer_gbdt").signature;
+
+        assert_eq!(signature.rows().map(|rows| (rows.min, rows.max)), Some((1, 4096)));
+        let [input] = signature.inputs.as_slice() else { panic!("{:?}", signature.inputs) };
+        assert_eq!(input.shape, [Dim::Named("rows".to_owned()), Dim::Fixed(30)]);
+        assert_eq!(input.example.as_ref().map(Vec::len), Some(30));
+        assert!(signature.output_with(Role::Label).is_some());
+        let (_, probabilities) = signature.output_with(Role::Probabilities).unwrap();
+        assert_eq!(probabilities.classes, Some(vec![Label::Int(0), Label::Int(1)]));
+        assert!(signature.bounded);
+    }
+
+    #[test]
+    fn text_labels_stay_text() {
+        let signature = compiled("iris_logistic_text").signature;
+
+        let (_, label) = signature.output_with(Role::Label).unwrap();
+        assert_eq!(label.element_type, shared::ElementType::String);
+        let (_, probabilities) = signature.output_with(Role::Probabilities).unwrap();
+        assert!(matches!(probabilities.classes.as_deref(), Some([Label::Text(_), ..])));
+    }
+
+    #[test]
+    fn a_module_imports_nothing_and_exports_what_the_contract_names() {
+        let module = walrus::Module::from_buffer(&compiled("breast_cancer_gbdt").wasm).unwrap();
+
+        assert_eq!(module.imports.iter().count(), 0);
+        let mut exports: Vec<&str> = module.exports.iter().map(|e| e.name.as_str()).collect();
+        exports.sort_unstable();
+        assert_eq!(exports, ["input", "memory", "output", "prepare", "run"]);
+    }
+
+    #[test]
+    fn a_module_is_at_most_64_kib_larger_than_its_file() {
+        for name in ["breast_cancer_gbdt", "breast_cancer_forest", "iris_logistic", "wine_svc"] {
+            let onnx = fixture(name);
+
+            let compiled = compile(&onnx, &Options::default()).unwrap();
+
+            let size = compiled.wasm.len() - compiled.plan.len();
+            assert!(size <= onnx.len() + 65_536, "{name}: {size} bytes from {}", onnx.len());
+        }
+    }
+
+    #[test]
+    fn the_same_file_gives_the_same_module_and_its_plan_can_be_read_back() {
+        let (first, second) = (compiled("wine_svc"), compiled("wine_svc"));
+
+        assert_eq!(first.wasm, second.wasm);
+        assert_eq!(plan_text(&first.wasm).as_ref(), Some(&first.plan));
+        assert!(first.plan.contains("walk") || first.plan.contains("vectors"), "{}", first.plan);
+    }
+
+    #[test]
+    fn a_file_cut_short_is_refused_wherever_it_is_cut() {
+        let onnx = fixture("iris_logistic");
+
+        for length in 0..onnx.len() {
+            assert!(compile(&onnx[..length], &Options::default()).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn every_unsupported_operator_is_named_with_its_nodes() {
+        let check = check(&fixture("unsupported"), &Options::default()).unwrap();
+
+        assert!(!check.ok);
+        let found: Vec<(&str, &str, usize)> = check
+            .unsupported
+            .iter()
+            .map(|found| (found.domain.as_str(), found.operator.as_str(), found.nodes.len()))
+            .collect();
+        assert!(found.contains(&("com.example", "Blend", 1)), "{found:?}");
+        assert!(found.contains(&("com.example", "Sharpen", 2)), "{found:?}");
+    }
+
+    #[test]
+    fn a_portable_module_holds_no_relaxed_instruction() {
+        let options = Options { profile: Profile::Portable, ..Options::default() };
+
+        let plan = compile(&fixture("wine_svc"), &options).unwrap().plan;
+
+        assert!(!plan.contains("_relaxed"), "{plan}");
+        assert!(compiled("wine_svc").plan.contains("_relaxed"));
+    }
 }

@@ -111,13 +111,18 @@ fn fenced<T>(
 
 /// The chain of an error, shortened: tract prints whole nodes.
 fn first_causes(error: &tract_onnx::prelude::TractError) -> String {
-    let chain: Vec<String> = error
+    let mut chain: Vec<String> = error
         .chain()
         .map(|cause| {
-            cause.to_string().lines().next().unwrap_or_default().chars().take(200).collect()
+            let line = cause.to_string().lines().next().unwrap_or_default().to_owned();
+            line.replace("Building node", "node").chars().take(200).collect()
         })
         .collect();
-    chain.join(": ").chars().take(600).collect()
+    // The first names the node, the last says what is wrong with it.
+    if chain.len() > 2 {
+        chain.drain(1..chain.len() - 1);
+    }
+    chain.join(": ")
 }
 
 /// The symbol that shapes of the typed graph are written in.

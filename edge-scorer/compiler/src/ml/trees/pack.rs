@@ -11,8 +11,10 @@ use super::read::{Ensemble, Mode, Node, Tree};
 
 /// Trees walked side by side; the kernels' number.
 const LANES: usize = 8;
-/// More leaf values than this do not fit a module.
-const MAX_LEAF_VALUES: usize = 1 << 26;
+/// More leaf values than this are refused.
+const MAX_LEAF_VALUES: usize = 1 << 24;
+/// Up to this many targets may each have a table, and a kernel call, of their own.
+const MAX_TABLES: usize = 256;
 
 /// An ensemble as tables.
 #[derive(Debug)]
@@ -103,6 +105,9 @@ pub(super) fn pack(
 
 /// The trees of each target, if every tree gives to one target only.
 fn split_by_target(ensemble: &Ensemble, width: usize) -> Option<Vec<Vec<usize>>> {
+    if width > MAX_TABLES {
+        return None;
+    }
     let mut by_target = vec![Vec::new(); width];
     for (index, tree) in ensemble.trees.iter().enumerate() {
         let mut targets = tree.nodes.iter().filter_map(Node::weights).flatten().map(|w| w.0);
@@ -374,5 +379,116 @@ impl Writer {
     fn finish(self, trees: usize, values: Vec<f32>, target: Option<usize>) -> Table {
         let Self { nodes, groups, group_count, visits, .. } = self;
         Table { nodes, groups, group_count, visits, trees, values, target }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Aggregate;
+    use super::*;
+
+    const MODES: [Mode; 6] =
+        [Mode::AtMost, Mode::Less, Mode::AtLeast, Mode::Greater, Mode::Equal, Mode::NotEqual];
+
+    /// What ONNX Runtime's comparisons say.
+    fn goes_yes(mode: Mode, missing_is_yes: bool, x: f32, threshold: f32) -> bool {
+        let holds = match mode {
+            Mode::AtMost => x <= threshold,
+            Mode::Less => x < threshold,
+            Mode::AtLeast => x >= threshold,
+            Mode::Greater => x > threshold,
+            Mode::Equal => x == threshold,
+            Mode::NotEqual => x != threshold,
+        };
+        holds || missing_is_yes && x.is_nan()
+    }
+
+    fn stump(mode: Mode, missing_is_yes: bool, threshold: f32) -> Ensemble {
+        let threshold = f64::from(threshold);
+        let split = Node::Split { feature: 0, threshold, mode, missing_is_yes, yes: 1, no: 2 };
+        let leaf = |value| Node::Leaf { weights: vec![(0, value)] };
+        Ensemble::of(vec![Tree { nodes: vec![split, leaf(1.0), leaf(2.0)] }])
+    }
+
+    /// The leaf that the first tree of a narrow table leads `x` to, as the kernels walk.
+    fn walk(packed: &Packed, x: f32) -> f32 {
+        let table = &packed.tables[0];
+        let number = |at: usize, list: &[u8]| u32::from_le_bytes(list[at..at + 4].try_into().unwrap());
+        let (depth, mut node) = (number(0, &table.groups), number(4, &table.groups) as usize);
+        let row = [f32::NEG_INFINITY, x, -x];
+        for _ in 0..depth {
+            let threshold = f32::from_bits(number(8 * node, &table.nodes));
+            let rest = number(8 * node + 4, &table.nodes);
+            let (column, left) = ((rest & 0xffff) as usize, (rest >> 16) as i16);
+            let goes_left = row[column] <= threshold;
+            node = (node as isize + left as isize + isize::from(!goes_left)) as usize;
+        }
+        f32::from_bits(number(8 * node, &table.nodes))
+    }
+
+    #[test]
+    fn every_comparison_survives_being_rewritten() {
+        let numbers = [0.0, -0.0, 1.0, -1.0, 1e-45, f32::MAX, f32::INFINITY, f32::NEG_INFINITY];
+        for mode in MODES {
+            for missing_is_yes in [false, true] {
+                for threshold in numbers {
+                    let ensemble = stump(mode, missing_is_yes, threshold);
+
+                    let packed = pack(&ensemble, 1, 1, false, Aggregate::Sum).unwrap();
+
+                    for x in numbers.into_iter().chain([f32::NAN, 0.5]) {
+                        let wanted = if goes_yes(mode, missing_is_yes, x, threshold) { 1.0 } else { 2.0 };
+                        let got = walk(&packed, x);
+                        assert_eq!(got, wanted, "{mode:?} {missing_is_yes} {x} {threshold}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_chain_of_equalities_does_not_grow_exponentially() {
+        const LENGTH: usize = 200;
+        let mut nodes = Vec::new();
+        for i in 0..LENGTH {
+            nodes.push(Node::Split {
+                feature: 0,
+                threshold: i as f64,
+                mode: Mode::Equal,
+                missing_is_yes: false,
+                yes: 2 * i + 1,
+                no: 2 * i + 2,
+            });
+            nodes.push(Node::Leaf { weights: vec![(0, i as f32)] });
+        }
+        nodes.push(Node::Leaf { weights: vec![(0, -1.0)] });
+
+        let packed =
+            pack(&Ensemble::of(vec![Tree { nodes }]), 1, 1, false, Aggregate::Sum).unwrap();
+
+        assert!(packed.tables[0].nodes.len() < 8 * 5 * LENGTH);
+        assert_eq!(walk(&packed, 150.0), 150.0);
+        assert_eq!(walk(&packed, 0.5), -1.0);
+    }
+
+    #[test]
+    fn equal_leaves_are_stored_once() {
+        let leaf = |value| Node::Leaf { weights: vec![(0, value), (1, 1.0 - value)] };
+        let tree = |value| Tree { nodes: vec![leaf(value)] };
+
+        let packed =
+            pack(&Ensemble::of(vec![tree(0.25), tree(0.25), tree(1.0)]), 1, 2, false, Aggregate::Sum)
+                .unwrap();
+
+        let table = &packed.tables[0];
+        assert_eq!(table.values, [0.0, 0.0, 0.25, 0.75, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn more_columns_than_a_narrow_node_can_name_make_wide_ones() {
+        let packed =
+            pack(&stump(Mode::AtMost, false, 1.0), 40_000, 1, false, Aggregate::Sum).unwrap();
+
+        assert!(packed.wide);
     }
 }

@@ -160,6 +160,11 @@ impl Ensemble {
         Ok(Self { trees, double, features: highest_feature + 1 })
     }
 
+    #[cfg(test)]
+    pub(super) fn of(trees: Vec<Tree>) -> Self {
+        Self { trees, double: false, features: 1 }
+    }
+
     pub(super) fn expect_columns(&self, columns: usize) -> Result<(), String> {
         if self.features <= columns {
             return Ok(());
@@ -279,4 +284,74 @@ fn tensor_numbers(tensor: &TensorProto) -> Option<(Vec<f64>, bool)> {
 
 fn lengths(name: &str, len: usize, count: usize) -> String {
     format!("`{name}` has {len} entries, not {count}")
+}
+
+#[cfg(test)]
+mod tests {
+    use tract_onnx::pb::AttributeProto;
+
+    use super::*;
+
+    fn ints(name: &str, ints: &[i64]) -> AttributeProto {
+        AttributeProto { name: name.to_owned(), ints: ints.to_vec(), ..Default::default() }
+    }
+
+    /// One tree: a root with the given children, and two leaves.
+    fn node(yes: i64, no: i64, target: i64) -> NodeProto {
+        let modes = ["BRANCH_LEQ", "LEAF", "LEAF"].map(|mode| mode.as_bytes().to_vec()).to_vec();
+        let floats = |name: &str, floats: &[f32]| AttributeProto {
+            name: name.to_owned(),
+            floats: floats.to_vec(),
+            ..Default::default()
+        };
+        let attribute = vec![
+            ints("nodes_treeids", &[0, 0, 0]),
+            ints("nodes_nodeids", &[0, 1, 2]),
+            ints("nodes_featureids", &[3, 0, 0]),
+            ints("nodes_truenodeids", &[yes, 0, 0]),
+            ints("nodes_falsenodeids", &[no, 0, 0]),
+            floats("nodes_values", &[0.5, 0.0, 0.0]),
+            AttributeProto { name: "nodes_modes".to_owned(), strings: modes, ..Default::default() },
+            ints("target_treeids", &[0, 0]),
+            ints("target_nodeids", &[1, 2]),
+            ints("target_ids", &[0, target]),
+            floats("target_weights", &[1.0, 2.0]),
+        ];
+        NodeProto { attribute, ..NodeProto::default() }
+    }
+
+    #[test]
+    fn a_tree_is_read_with_its_leaves_and_columns() {
+        let ensemble = Ensemble::parse(&node(1, 2, 0), "target", 1).unwrap();
+
+        assert_eq!(ensemble.trees.len(), 1);
+        assert_eq!(ensemble.thresholds(), [(3, 0.5)]);
+        assert!(ensemble.expect_columns(4).is_ok());
+        assert!(ensemble.expect_columns(3).unwrap_err().contains("column 3"));
+    }
+
+    #[test]
+    fn a_tree_that_is_none_is_refused() {
+        for (yes, no, target, reason) in [
+            (0, 2, 0, "two parents"),
+            (1, 1, 0, "two parents"),
+            (1, 9, 0, "is not there"),
+            (1, 2, 5, "target 5 of 1"),
+            (1, 2, -1, "target -1 of 1"),
+        ] {
+            let error = Ensemble::parse(&node(yes, no, target), "target", 1).unwrap_err();
+
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn lists_of_different_lengths_are_refused() {
+        let mut short = node(1, 2, 0);
+        short.attribute[2].ints.pop();
+
+        let error = Ensemble::parse(&short, "target", 1).unwrap_err();
+
+        assert!(error.contains("`nodes_featureids` has 2 entries, not 3"), "{error}");
+    }
 }

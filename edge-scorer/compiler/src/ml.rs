@@ -53,6 +53,11 @@ pub(crate) trait Operator: Debug + Send + Sync + 'static {
         None
     }
 
+    /// Whether its first input is the list that labels are looked up in.
+    fn looks_up_labels(&self) -> bool {
+        false
+    }
+
     /// Values of each feature that the model tells apart, for an example row.
     fn thresholds(&self) -> Vec<(usize, f32)> {
         Vec::new()

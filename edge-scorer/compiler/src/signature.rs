@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value as Json;
 use shared::{Dim, ElementType, Label, Role, Signature, TensorSpec};
 use tract_onnx::pb::ModelProto;
-use tract_onnx::prelude::{OutletId, TDim, TypedModel};
+use tract_onnx::prelude::{OutletId, TDim, TypedModel, TypedNode};
 
 use crate::error::CompileError;
 use crate::import::{Imported, symbol_index};
-use crate::lower::element_type;
-use crate::ml;
+use crate::lower::{constant_i64, constant_strings, element_type};
+use crate::ml::{self, Operator};
 use crate::plan::Plan;
 
 /// Version of the module contract.
@@ -234,7 +234,27 @@ fn output_classes(imported: &Imported, outputs: &[TensorSpec]) -> Option<Vec<Lab
         .find_map(|spec| imported.zipped.get(&spec.name).cloned())
         .or_else(|| {
             let nodes = imported.typed.nodes();
-            nodes.iter().rev().find_map(|node| ml::operator_of(node)?.classes())
+            nodes.iter().rev().find_map(|node| {
+                let operator = ml::operator_of(node)?;
+                operator.classes().or_else(|| looked_up(&imported.typed, node, operator))
+            })
         })
         .filter(|classes| !classes.is_empty())
+}
+
+/// The labels of a network: the constant list that its last step looks them up in.
+fn looked_up(typed: &TypedModel, node: &TypedNode, operator: &dyn Operator) -> Option<Vec<Label>> {
+    if !operator.looks_up_labels() {
+        return None;
+    }
+    let list = typed.outlet_fact(*node.inputs.first()?).ok()?.konst.clone()?;
+    match element_type(list.datum_type()).ok()? {
+        ElementType::String => {
+            Some(constant_strings(&list).ok()?.into_iter().map(Label::Text).collect())
+        }
+        ElementType::Int64 | ElementType::Int32 => {
+            Some(constant_i64(&list).ok()?.into_iter().map(Label::Int).collect())
+        }
+        _ => None,
+    }
 }

@@ -24,8 +24,7 @@ pub(super) fn carry<O: Operator>(
     _: &ParsingContext<'_>,
     node: &NodeProto,
 ) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
-    let operator =
-        O::parse(node).map_err(|reason| anyhow!("{reason}"))?;
+    let operator = O::parse(node).map_err(|reason| anyhow!("{reason}"))?;
     let outputs = (0..node.output.len()).filter(|i| !node.output[*i].is_empty()).collect();
     let name = node.op_type.clone();
     Ok((expand(Carried { name, operator: Arc::new(operator), outputs }), Vec::new()))

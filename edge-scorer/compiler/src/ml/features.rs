@@ -43,6 +43,10 @@ impl Operator for ArrayFeatureExtractor {
         };
         Ok(vec![value])
     }
+
+    fn looks_up_labels(&self) -> bool {
+        true
+    }
 }
 
 /// Chooses columns that are known now.

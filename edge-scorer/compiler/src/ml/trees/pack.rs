@@ -196,8 +196,9 @@ fn rewrite(tree: &Tree, wide: bool) -> Vec<Step> {
         // `x <= at_most` leads to `low`, else to `high`; a missing value goes where it is told.
         let split = |at_most: f64, low: usize, high: usize, missing_low: bool| {
             if missing_low {
-                // x <= t is -x >= -t, is not(-x <= the next number below -t).
-                let threshold = below(-at_most);
+                // x <= t is -x >= -t, is not(-x <= the next number below -t). Where nothing is at
+                // most t, everything but a missing value is at most infinity.
+                let threshold = if at_most.is_nan() { f64::INFINITY } else { below(-at_most) };
                 Step::Split { feature, mirrored: true, threshold, left: high, right: low }
             } else {
                 Step::Split { feature, mirrored: false, threshold: at_most, left: low, right: high }
@@ -413,7 +414,8 @@ mod tests {
     /// The leaf that the first tree of a narrow table leads `x` to, as the kernels walk.
     fn walk(packed: &Packed, x: f32) -> f32 {
         let table = &packed.tables[0];
-        let number = |at: usize, list: &[u8]| u32::from_le_bytes(list[at..at + 4].try_into().unwrap());
+        let number =
+            |at: usize, list: &[u8]| u32::from_le_bytes(list[at..at + 4].try_into().unwrap());
         let (depth, mut node) = (number(0, &table.groups), number(4, &table.groups) as usize);
         let row = [f32::NEG_INFINITY, x, -x];
         for _ in 0..depth {
@@ -437,7 +439,8 @@ mod tests {
                     let packed = pack(&ensemble, 1, 1, false, Aggregate::Sum).unwrap();
 
                     for x in numbers.into_iter().chain([f32::NAN, 0.5]) {
-                        let wanted = if goes_yes(mode, missing_is_yes, x, threshold) { 1.0 } else { 2.0 };
+                        let wanted =
+                            if goes_yes(mode, missing_is_yes, x, threshold) { 1.0 } else { 2.0 };
                         let got = walk(&packed, x);
                         assert_eq!(got, wanted, "{mode:?} {missing_is_yes} {x} {threshold}");
                     }
@@ -476,9 +479,14 @@ mod tests {
         let leaf = |value| Node::Leaf { weights: vec![(0, value), (1, 1.0 - value)] };
         let tree = |value| Tree { nodes: vec![leaf(value)] };
 
-        let packed =
-            pack(&Ensemble::of(vec![tree(0.25), tree(0.25), tree(1.0)]), 1, 2, false, Aggregate::Sum)
-                .unwrap();
+        let packed = pack(
+            &Ensemble::of(vec![tree(0.25), tree(0.25), tree(1.0)]),
+            1,
+            2,
+            false,
+            Aggregate::Sum,
+        )
+        .unwrap();
 
         let table = &packed.tables[0];
         assert_eq!(table.values, [0.0, 0.0, 0.25, 0.75, 1.0, 0.0]);

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use axum::{extract::FromRequestParts as _, http::request::Parts};
 use control::{Action, ServedService};
 use hyper::{HeaderMap, header};
+use shared::ErrorCode;
 
 use crate::{
     auth::{self, Caller},
@@ -43,12 +44,14 @@ pub(super) async fn admit(
         )
     };
     let key = key(&parts.headers);
+    let keyed = key.is_some();
     let service = match service {
         Some(service) if key.is_some_and(|key| service.opens_with(key)) => return Ok(service),
         None if key.is_some() => return Err(unknown()),
         other => other,
     };
-    let Caller(principal) = Caller::from_request_parts(parts, api).await.map_err(explain)?;
+    let Caller(principal) =
+        Caller::from_request_parts(parts, api).await.map_err(|refusal| explain(refusal, keyed))?;
     let service = service.ok_or_else(unknown)?;
     if service.open_to(&principal) {
         return Ok(service);
@@ -67,8 +70,12 @@ fn key(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Says what a caller of a service may send.
-fn explain(mut refusal: ApiError) -> ApiError {
+fn explain(mut refusal: ApiError, keyed: bool) -> ApiError {
     if refusal.status == hyper::StatusCode::UNAUTHORIZED {
+        if keyed && refusal.code == ErrorCode::AuthenticationFailed {
+            "the key is not one of the service's, and no access token either"
+                .clone_into(&mut refusal.message);
+        }
         refusal.details.clear();
         return refusal.advise(
             "SendAKey",

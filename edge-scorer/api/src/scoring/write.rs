@@ -118,7 +118,9 @@ mod tests {
             let text = written(&TensorData::Float32(vec![value]), &[]);
             if value.is_finite() {
                 assert_eq!(text.parse::<f32>().unwrap().to_bits(), value.to_bits(), "{text}");
-                assert_eq!(significant(&text), significant(&format!("{value:e}")), "{text}");
+                // Of two decimals as short and as near either may be taken.
+                let shortest = significant(&format!("{value:e}")).len();
+                assert_eq!(significant(&text).len(), shortest, "{text}");
             } else {
                 assert_eq!(text, "null");
             }

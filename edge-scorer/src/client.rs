@@ -198,11 +198,13 @@ pub(crate) fn refused(refusal: &ErrorBody) -> Failure {
         _ => Exit::Internal,
     };
     let mut message = refusal.message.clone();
-    for detail in refusal.details.iter().skip(1) {
+    // Of several operators each has an advice of its own; elsewhere the first detail is the advice.
+    let listed = refusal.code == ErrorCode::UnsupportedOperator && refusal.details.len() > 1;
+    for detail in refusal.details.iter().skip(usize::from(!listed)) {
         message.push_str(&format!("\n  {}", detail.message));
     }
     let failure = Failure::new(exit, message);
-    match refusal.details.first() {
+    match refusal.details.first().filter(|_| !listed) {
         Some(detail) => failure.hint(detail.message.clone()),
         None => failure,
     }

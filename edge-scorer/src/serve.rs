@@ -61,6 +61,7 @@ async fn serve(settings: &Settings, terminal: Terminal) -> Result<(), Failure> {
     let stop = Stop::listen()?;
     let listener = bind(settings.listen).await?;
     let address = listener.local_addr()?;
+    check_bootstrap_folder(settings)?;
     let endpoint = settings.public_base().unwrap_or_else(|| local_endpoint(address, settings));
 
     let Opened { control, first_start } =
@@ -171,6 +172,18 @@ fn tls_choice(settings: &Settings, address: SocketAddr) -> Result<TlsChoice, Fai
         _ if settings.tls_self_signed => TlsChoice::self_signed(&settings.data, address)
             .map_err(|error| Failure::new(Exit::Internal, error.to_string()).because(error)),
         _ => Ok(TlsChoice::Plain),
+    }
+}
+
+/// Credentials that cannot be written would be lost: better not to make a store at all.
+fn check_bootstrap_folder(settings: &Settings) -> Result<(), Failure> {
+    let folder = settings.bootstrap_file.as_deref().and_then(Path::parent);
+    match folder.filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        None => Ok(()),
+        Some(folder) => Err(Failure::new(
+            Exit::Usage,
+            format!("the folder `{}` of the bootstrap file does not exist", folder.display()),
+        )),
     }
 }
 

@@ -32,7 +32,7 @@ Exit codes:
 /// One program does everything: it compiles ONNX files, scores with the result on the command line, and
 /// serves models over REST with a console in the browser.
 #[derive(Debug, Parser)]
-#[command(name = "edge-scorer", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "edge-scorer", bin_name = "edge-scorer", version, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) terminal: TerminalOptions,
@@ -91,8 +91,9 @@ pub(crate) enum Command {
 /// flight finish.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Every option can also be set by environment variable (EDGE_SCORER_LISTEN) or in the configuration file
-(listen = \"…\"). Flags win over the environment, the environment over the file, the file over defaults.
+Every option can also be set by environment variable (EDGE_SCORER_LISTEN) or in the
+configuration file (listen = \"…\"). Flags win over the environment, the environment over the
+file, the file over defaults.
 
 Examples:
   edge-scorer serve --demo

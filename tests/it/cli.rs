@@ -151,7 +151,10 @@ fn bad_input_ends_with_4_and_names_row_and_column() {
         ("first\n1\n", "column `second`"),
         ("[[1, 2], [3]]", "row 1"),
         (r#"[{"first": 1, "second": 2, "third": 3}]"#, "row 0, column `third`"),
-        (r#"{"inputs": [{"name": "Y", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]}"#, "X"),
+        (
+            r#"{"inputs": [{"name": "Y", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]}"#,
+            "X",
+        ),
         (r#"{"rows": []}"#, "inputs"),
         ("[[1, NaN]]", "null"),
     ] {

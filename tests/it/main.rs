@@ -5,5 +5,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
+mod cli;
 mod fixtures;
 mod numeric;

@@ -74,7 +74,10 @@ impl Navigation {
                 history.push_state_with_url(&state, "", Some(href))
             };
         }
-        self.visits.update(|n| *n += 1);
+        // A redirect is no step of the visitor's: the focus stays where the browser put it.
+        if !replace {
+            self.visits.update(|n| *n += 1);
+        }
         self.read_address();
         if !replace && before != self.path.get_untracked() {
             window().scroll_to_with_x_and_y(0.0, 0.0);

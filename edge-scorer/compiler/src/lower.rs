@@ -32,6 +32,7 @@ mod convolution;
 mod elementwise;
 mod extremes;
 mod join;
+pub(crate) mod lrn;
 mod pooling;
 mod ports;
 mod product;

@@ -27,6 +27,7 @@
 //! - Values are row-major without gaps: a rule that wants another layout makes its own buffer.
 
 mod cast;
+pub(crate) mod cast_like;
 mod constants;
 mod convolution;
 mod elementwise;

@@ -26,7 +26,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::prelude::{DatumType, TDim, TVec, TypedNode};
 
 use self::carrier::{Carried, carry};
-use crate::lower::{Lowered, Lowering, Refusal, Value, lrn};
+use crate::lower::{Lowered, Lowering, Refusal, Value, cast_like, lrn};
 
 /// Type and shape of a tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +97,7 @@ pub(crate) fn register(operators: &mut OnnxOpRegister) {
     operators.insert("Scaler", carry::<columns::Scaler>);
     operators.insert("LinearClassifier", carry::<linear::LinearClassifier>);
     operators.insert("LinearRegressor", carry::<linear::LinearRegressor>);
+    operators.insert("CastLike", carry::<cast_like::CastLike>);
     operators.insert("LRN", carry::<lrn::Lrn>);
     operators.insert("TreeEnsembleClassifier", carry::<trees::TreeClassifier>);
     operators.insert("TreeEnsembleRegressor", carry::<trees::TreeRegressor>);

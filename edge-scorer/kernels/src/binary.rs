@@ -89,6 +89,15 @@ binary! {
     and_u8: (u8) -> u8 = |a, b| a & b;
     or_u8: (u8) -> u8 = |a, b| a | b;
     xor_u8: (u8) -> u8 = |a, b| a ^ b;
+    and_u16: (u16) -> u16 = |a, b| a & b;
+    or_u16: (u16) -> u16 = |a, b| a | b;
+    xor_u16: (u16) -> u16 = |a, b| a ^ b;
+    and_u32: (u32) -> u32 = |a, b| a & b;
+    or_u32: (u32) -> u32 = |a, b| a | b;
+    xor_u32: (u32) -> u32 = |a, b| a ^ b;
+    and_u64: (u64) -> u64 = |a, b| a & b;
+    or_u64: (u64) -> u64 = |a, b| a | b;
+    xor_u64: (u64) -> u64 = |a, b| a ^ b;
 }
 
 /// The operators that integers have.
@@ -118,6 +127,16 @@ integers! {
         eq_i32 ne_i32 lt_i32 le_i32 gt_i32 ge_i32;
     i64: add_i64 sub_i64 mul_i64 div_i64 rem_i64 min_i64 max_i64
         eq_i64 ne_i64 lt_i64 le_i64 gt_i64 ge_i64;
+    i8: add_i8 sub_i8 mul_i8 div_i8 rem_i8 min_i8 max_i8
+        eq_i8 ne_i8 lt_i8 le_i8 gt_i8 ge_i8;
+    i16: add_i16 sub_i16 mul_i16 div_i16 rem_i16 min_i16 max_i16
+        eq_i16 ne_i16 lt_i16 le_i16 gt_i16 ge_i16;
+    u16: add_u16 sub_u16 mul_u16 div_u16 rem_u16 min_u16 max_u16
+        eq_u16 ne_u16 lt_u16 le_u16 gt_u16 ge_u16;
+    u32: add_u32 sub_u32 mul_u32 div_u32 rem_u32 min_u32 max_u32
+        eq_u32 ne_u32 lt_u32 le_u32 gt_u32 ge_u32;
+    u64: add_u64 sub_u64 mul_u64 div_u64 rem_u64 min_u64 max_u64
+        eq_u64 ne_u64 lt_u64 le_u64 gt_u64 ge_u64;
     u8: add_u8 sub_u8 mul_u8 div_u8 rem_u8 min_u8 max_u8
         eq_u8 ne_u8 lt_u8 le_u8 gt_u8 ge_u8;
 }

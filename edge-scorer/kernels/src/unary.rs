@@ -78,6 +78,10 @@ unary! {
     abs_i64: (i64) -> i64 = |x| x.wrapping_abs();
     sign_i64: (i64) -> i64 = |x| x.signum();
     not_u8: (u8) -> u8 = |x| x ^ 1;
+    flip_u8: (u8) -> u8 = |x| !x;
+    flip_u16: (u16) -> u16 = |x| !x;
+    flip_u32: (u32) -> u32 = |x| !x;
+    flip_u64: (u64) -> u64 = |x| !x;
 }
 
 #[cfg(test)]

@@ -1,15 +1,18 @@
 //! Operators of one or two tensors, element by element.
 
-use shared::ElementType::{self, Bool, Float32, Float64, Int32, Int64, Uint8};
+use shared::ElementType::{
+    self, Bool, Float32, Float64, Int8, Int16, Int32, Int64, Uint8, Uint16, Uint32, Uint64,
+};
 use tract_onnx::prelude::{OutletId, TypedNode};
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::logic::Iff;
 use tract_onnx::tract_core::ops::math::PowConst;
 use tract_onnx::tract_core::ops::nn::LeakyRelu;
+use tract_onnx::tract_core::ops::nn::rms_norm::RmsNorm;
 
 use super::views::{sized, strides};
-use super::{Lowered, Lowering, Refusal, Value};
+use super::{Lowered, Lowering, Refusal, Value, constant_f32};
 use crate::plan::{Arg, Extent, product};
 
 /// Axes that the kernels walk.
@@ -33,6 +36,9 @@ pub(super) fn lower(l: &mut Lowering<'_>, node: &TypedNode) -> Lowered {
             return Err(Refusal::because(format!("it chooses between {element}")));
         }
         return broadcast(l, node, kernel, "choose");
+    }
+    if let Some(norm) = node.op_as::<RmsNorm>() {
+        return rms_norm(l, node, norm);
     }
     if let Some(op) = node.op_as::<ElementWiseOp>() {
         return unary(l, node, op);
@@ -85,6 +91,28 @@ fn broadcast(l: &mut Lowering<'_>, node: &TypedNode, kernel: &'static str, title
     }
     let elements = product(&target).evaluate(&[1, 64, 64, 64]).unwrap_or(1);
     l.planner.call(kernel, args, title.to_lowercase(), elements as f64 * 0.3 + 10.0);
+    Ok(Some(vec![Value::Tensor(y)]))
+}
+
+/// The root of the mean of squares along an axis as a divisor.
+fn rms_norm(l: &mut Lowering<'_>, node: &TypedNode, norm: &RmsNorm) -> Lowered {
+    let input = node.inputs[0];
+    if l.element(input)? != Float32 {
+        return Err(Refusal::because("it normalises another type than float32"));
+    }
+    let shape = l.shape(input)?;
+    let epsilon = constant_f32(&norm.eps)?.first().copied().unwrap_or(0.0);
+    let (x, y) = (l.read(input)?, l.output(node, 0)?);
+    let args = vec![
+        x,
+        Arg::write(y),
+        Arg::Count(product(&shape[..norm.axis])),
+        Arg::Count(shape[norm.axis].clone()),
+        Arg::Count(product(&shape[norm.axis + 1..])),
+        Arg::Float(epsilon),
+    ];
+    let cost = product(&shape).evaluate(&[1, 64, 64, 64]).unwrap_or(1) as f64;
+    l.planner.call("rms_norm_f32", args, "root of the mean of squares", cost);
     Ok(Some(vec![Value::Tensor(y)]))
 }
 
@@ -178,38 +206,56 @@ fn unary_kernel(name: &str, element: ElementType) -> Option<&'static str> {
         ("Abs", Int64) => "abs_i64",
         ("Sign", Int64) => "sign_i64",
         ("Not" | "BitNot", Bool) => "not_u8",
+        ("BitNot", Int8 | Uint8) => "flip_u8",
+        ("BitNot", Int16 | Uint16) => "flip_u16",
+        ("BitNot", Int32 | Uint32) => "flip_u32",
+        ("BitNot", Int64 | Uint64) => "flip_u64",
+        ("IsNan", Float32) => "is_nan_f32",
         _ => return None,
     })
 }
 
 fn binary_kernel(name: &str, element: ElementType) -> Option<&'static str> {
+    /// One row for each operator, one column for each type.
+    macro_rules! table {
+        ($($($operator:literal)|+ => $($kernel:literal)+;)*) => {
+            match name {
+                $($($operator)|+ => [$($kernel),+],)*
+                _ => return None,
+            }
+        };
+    }
     let column = match element {
         Float32 => 0,
         Float64 => 1,
-        Int32 => 2,
-        Int64 => 3,
-        Bool | Uint8 => 4,
+        Int8 => 2,
+        Int16 => 3,
+        Int32 => 4,
+        Int64 => 5,
+        Bool | Uint8 => 6,
+        Uint16 => 7,
+        Uint32 => 8,
+        Uint64 => 9,
         _ => return None,
     };
-    let row = match name {
-        "Add" => ["add_f32", "add_f64", "add_i32", "add_i64", "add_u8"],
-        "Sub" => ["sub_f32", "sub_f64", "sub_i32", "sub_i64", "sub_u8"],
-        "Mul" => ["mul_f32", "mul_f64", "mul_i32", "mul_i64", "mul_u8"],
-        "Div" => ["div_f32", "div_f64", "div_i32", "div_i64", "div_u8"],
-        "Rem" => ["rem_f32", "rem_f64", "rem_i32", "rem_i64", "rem_u8"],
-        "Min" => ["min_f32", "min_f64", "min_i32", "min_i64", "min_u8"],
-        "Max" => ["max_f32", "max_f64", "max_i32", "max_i64", "max_u8"],
-        "Pow" => ["pow_f32", "pow_f64", "", "", ""],
-        "And" | "BitAnd" => ["", "", "", "", "and_u8"],
-        "Or" | "BitOr" => ["", "", "", "", "or_u8"],
-        "Xor" | "BitXor" => ["", "", "", "", "xor_u8"],
-        "EQ" => ["eq_f32", "eq_f64", "eq_i32", "eq_i64", "eq_u8"],
-        "NE" => ["ne_f32", "ne_f64", "ne_i32", "ne_i64", "ne_u8"],
-        "LT" => ["lt_f32", "lt_f64", "lt_i32", "lt_i64", "lt_u8"],
-        "LTE" => ["le_f32", "le_f64", "le_i32", "le_i64", "le_u8"],
-        "GT" => ["gt_f32", "gt_f64", "gt_i32", "gt_i64", "gt_u8"],
-        "GTE" => ["ge_f32", "ge_f64", "ge_i32", "ge_i64", "ge_u8"],
-        _ => return None,
+    let row = table! {
+        "Add" => "add_f32" "add_f64" "add_i8" "add_i16" "add_i32" "add_i64" "add_u8" "add_u16" "add_u32" "add_u64";
+        "Sub" => "sub_f32" "sub_f64" "sub_i8" "sub_i16" "sub_i32" "sub_i64" "sub_u8" "sub_u16" "sub_u32" "sub_u64";
+        "Mul" => "mul_f32" "mul_f64" "mul_i8" "mul_i16" "mul_i32" "mul_i64" "mul_u8" "mul_u16" "mul_u32" "mul_u64";
+        "Div" => "div_f32" "div_f64" "div_i8" "div_i16" "div_i32" "div_i64" "div_u8" "div_u16" "div_u32" "div_u64";
+        "Rem" => "rem_f32" "rem_f64" "rem_i8" "rem_i16" "rem_i32" "rem_i64" "rem_u8" "rem_u16" "rem_u32" "rem_u64";
+        "Min" => "min_f32" "min_f64" "min_i8" "min_i16" "min_i32" "min_i64" "min_u8" "min_u16" "min_u32" "min_u64";
+        "Max" => "max_f32" "max_f64" "max_i8" "max_i16" "max_i32" "max_i64" "max_u8" "max_u16" "max_u32" "max_u64";
+        "Eq" | "EQ" => "eq_f32" "eq_f64" "eq_i8" "eq_i16" "eq_i32" "eq_i64" "eq_u8" "eq_u16" "eq_u32" "eq_u64";
+        "NE" => "ne_f32" "ne_f64" "ne_i8" "ne_i16" "ne_i32" "ne_i64" "ne_u8" "ne_u16" "ne_u32" "ne_u64";
+        "LT" => "lt_f32" "lt_f64" "lt_i8" "lt_i16" "lt_i32" "lt_i64" "lt_u8" "lt_u16" "lt_u32" "lt_u64";
+        "LTE" => "le_f32" "le_f64" "le_i8" "le_i16" "le_i32" "le_i64" "le_u8" "le_u16" "le_u32" "le_u64";
+        "GT" => "gt_f32" "gt_f64" "gt_i8" "gt_i16" "gt_i32" "gt_i64" "gt_u8" "gt_u16" "gt_u32" "gt_u64";
+        "GTE" => "ge_f32" "ge_f64" "ge_i8" "ge_i16" "ge_i32" "ge_i64" "ge_u8" "ge_u16" "ge_u32" "ge_u64";
+        "Pow" => "pow_f32" "pow_f64" "" "" "" "" "" "" "" "";
+        "And" | "BitAnd" => "" "" "and_u8" "and_u16" "and_u32" "and_u64" "and_u8" "and_u16" "and_u32" "and_u64";
+        "Or" | "BitOr" => "" "" "or_u8" "or_u16" "or_u32" "or_u64" "or_u8" "or_u16" "or_u32" "or_u64";
+        "Xor" | "BitXor" => "" "" "xor_u8" "xor_u16" "xor_u32" "xor_u64" "xor_u8" "xor_u16" "xor_u32" "xor_u64";
     };
     Some(row[column]).filter(|kernel| !kernel.is_empty())
 }

@@ -144,3 +144,90 @@ fn zip(to: &mut [f32], values: &[f32], f: impl Fn(f32, f32) -> f32) {
         *to = f(*to, *value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::Profile;
+    use tract_onnx::pb::tensor_proto::DataType;
+    use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
+    use tract_onnx::pb::type_proto::{Tensor, Value as TypeValue};
+    use tract_onnx::pb::{
+        GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
+        TypeProto, ValueInfoProto,
+    };
+
+    use crate::import::{Batch, import};
+    use crate::lower::lower;
+
+    fn port(name: &str, columns: i64) -> ValueInfoProto {
+        let dim = |value| Dimension { value: Some(value), ..Dimension::default() };
+        let rows = dim(dimension::Value::DimParam("n".to_owned()));
+        let columns = dim(dimension::Value::DimValue(columns));
+        let shape = Some(TensorShapeProto { dim: vec![rows, columns] });
+        let tensor = Tensor { elem_type: DataType::Float as i32, shape };
+        let value = Some(TypeValue::TensorType(tensor));
+        let r#type = Some(TypeProto { value, ..TypeProto::default() });
+        ValueInfoProto { name: name.to_owned(), r#type, ..ValueInfoProto::default() }
+    }
+
+    fn constant(name: &str, dims: &[i64]) -> TensorProto {
+        let count = dims.iter().product::<i64>();
+        TensorProto {
+            name: name.to_owned(),
+            dims: dims.to_vec(),
+            data_type: DataType::Float as i32,
+            float_data: (0..count).map(|value| value as f32 + 1.0).collect(),
+            ..TensorProto::default()
+        }
+    }
+
+    fn node(op_type: &str, inputs: &[&str], output: &str) -> NodeProto {
+        NodeProto {
+            name: output.to_owned(),
+            op_type: op_type.to_owned(),
+            input: inputs.iter().map(|&input| input.to_owned()).collect(),
+            output: vec![output.to_owned()],
+            ..NodeProto::default()
+        }
+    }
+
+    /// The kernels of `clamp(x · w · scale + bias)` with the given outputs.
+    fn kernels(outputs: &[&str]) -> Vec<&'static str> {
+        let graph = GraphProto {
+            node: vec![
+                node("MatMul", &["x", "w"], "product"),
+                node("Mul", &["product", "scale"], "scaled"),
+                node("Add", &["scaled", "bias"], "sum"),
+                node("Relu", &["sum"], "y"),
+            ],
+            initializer: vec![
+                constant("w", &[3, 5]),
+                constant("scale", &[1]),
+                constant("bias", &[5]),
+            ],
+            input: vec![port("x", 3)],
+            output: outputs.iter().map(|name| port(name, 5)).collect(),
+            ..GraphProto::default()
+        };
+        let opset = OperatorSetIdProto { version: 17, ..OperatorSetIdProto::default() };
+        let model = ModelProto {
+            ir_version: 8,
+            graph: Some(graph),
+            opset_import: vec![opset],
+            ..ModelProto::default()
+        };
+        let imported = import(model, Batch::AsExported).unwrap();
+        let plan = lower(&imported.typed, &imported.symbols, Profile::Portable).unwrap();
+        plan.steps.iter().map(|step| step.kernel).collect()
+    }
+
+    #[test]
+    fn scale_bias_and_clamp_are_folded_into_the_product() {
+        assert_eq!(kernels(&["y"]), ["dense_f32"]);
+    }
+
+    #[test]
+    fn a_sum_that_is_an_output_too_is_kept_apart_from_its_clamp() {
+        assert_eq!(kernels(&["sum", "y"]), ["dense_f32", "max_f32"]);
+    }
+}

@@ -97,9 +97,13 @@ impl Edge {
 
     /// Asks it to stop, as an operator does, and waits until it has.
     pub fn stop(&mut self) -> ExitStatus {
-        let mut process = self.process.take().unwrap();
-        signal("-TERM", &process.id().to_string());
-        process.wait().unwrap()
+        self.ask_to_stop();
+        self.wait()
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.process.take().unwrap().wait().unwrap()
     }
 
     /// Asks it to stop and does not wait.

@@ -6,5 +6,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
 mod cli;
+mod concurrency;
+mod crashes;
 mod fixtures;
+mod identity;
+mod networks;
 mod numeric;
+mod publishing;
+mod refusals;
+mod scoring;
+mod updating;

@@ -101,28 +101,29 @@ fn a_scaled_support_vector_machine_agrees() {
 
 #[test]
 fn a_batch_gives_the_rows_that_smaller_batches_give() {
-    TABULAR.iter().for_each(gives_the_same_rows_in_any_batch);
+    for case in TABULAR {
+        for (size, whole, pieces) in in_batches(case) {
+            assert!(pieces == whole, "{} in batches of {size}", case.model);
+        }
+    }
 }
 
-pub(crate) fn gives_the_same_rows_in_any_batch(case: &Case) {
+/// 5,000 rows at once, and the same rows in batches of each size.
+pub(crate) fn in_batches(case: &Case) -> [(usize, Vec<Values>, Vec<Values>); 3] {
     let scorer = scorer(case.model, Profile::Relaxed);
     let width: usize = case.row.iter().product();
-    let rows: Vec<f32> = fixtures::rows(case.data_set);
+    let rows = fixtures::rows(case.data_set);
     let rows: Vec<f32> = rows.iter().copied().cycle().take(5000 * width).collect();
-
     let whole = score(&scorer, &rows, case.row);
 
-    for size in [1, 7, 4096] {
-        let mut pieces: Option<Vec<Values>> = None;
-        for piece in rows.chunks(size * width) {
-            let scored = score(&scorer, piece, case.row);
-            match &mut pieces {
-                None => pieces = Some(scored),
-                Some(so_far) => so_far.iter_mut().zip(scored).for_each(append),
-            }
+    [1, 7, 4096].map(|size| {
+        let mut pieces = rows.chunks(size * width).map(|piece| score(&scorer, piece, case.row));
+        let mut all = pieces.next().unwrap();
+        for piece in pieces {
+            all.iter_mut().zip(piece).for_each(append);
         }
-        assert!(pieces.as_ref() == Some(&whole), "{} in batches of {size}", case.model);
-    }
+        (size, whole.clone(), all)
+    })
 }
 
 #[test]
@@ -210,7 +211,7 @@ fn reference(case: &Case, rows: &[f32], width: usize) -> Vec<Output> {
     all
 }
 
-fn close(ours: &[f32], theirs: &[f32], probabilities: bool, place: &str) {
+pub(crate) fn close(ours: &[f32], theirs: &[f32], probabilities: bool, place: &str) {
     assert_eq!(ours.len(), theirs.len(), "{place}: number of values");
     for (index, (a, b)) in ours.iter().zip(theirs).enumerate() {
         let allowed = if probabilities { TOLERANCE } else { TOLERANCE + TOLERANCE * b.abs() };

@@ -5,15 +5,13 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::{
-    steps::{on_path, run, step},
+    steps::{run, step},
     tools,
 };
 
-/// Makes the virtual environment and the models that are too large to commit, unless they are there.
+/// Installs the pinned packages and makes the models that are too large to commit, unless they are there.
 pub(crate) fn prepare() -> Result<()> {
-    if !on_path("python3") {
-        tools::programs(&[("python3", "python3-venv")])?;
-    }
+    tools::programs(&[("python3", "python3"), ("pip3", "python3-pip")])?;
     step("preparing reference implementations and large models", || {
         let mut prepare = Command::new("python3");
         prepare.arg("tests/models/prepare.py");

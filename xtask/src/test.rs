@@ -1,5 +1,7 @@
 //! Tests, benches and soak runs: all of them against the same release build.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::{
@@ -28,7 +30,7 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
 pub(crate) fn bench(arguments: &[String]) -> Result<()> {
     tools::programs(&LOAD_GENERATOR)?;
     build()?;
-    let mut bench = cargo(["run", "--release", "--package", "tests", "--bin", "bench", "--"]);
+    let mut bench = Command::new("target/release/bench");
     bench.args(arguments);
     run(bench)
 }
@@ -38,8 +40,8 @@ pub(crate) fn soak() -> Result<()> {
     tools::programs(&BROWSER)?;
     build()?;
     step("killing and restarting the server 300 times", || {
-        let mut test =
-            cargo(["test", "--release", "--package", "tests", "--test", "it", "--", "kill"]);
+        // The whole workspace, as everywhere: another selection would build every dependency again.
+        let mut test = cargo(["test", "--release", "--workspace", "--test", "it", "--", "kill"]);
         test.env("KILL_ROUNDS", "300");
         run(test)
     })

@@ -10,7 +10,7 @@ use axum::{
     http::request::Parts,
 };
 use control::{AccountAccess, Principal, SessionProof};
-use hyper::{HeaderMap, Method, header};
+use hyper::{HeaderMap, Method, StatusCode, header};
 use serde::Deserialize;
 
 use crate::{
@@ -186,7 +186,7 @@ impl<T: serde::de::DeserializeOwned + Send> FromRequestParts<Api> for Segments<T
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let path = Path::<T>::from_request_parts(parts, api).await;
         path.map(|Path(segments)| Self(segments))
-            .map_err(|_| ApiError::not_found("there is nothing at this path"))
+            .map_err(|_| ApiError::of_status(StatusCode::NOT_FOUND))
     }
 }
 

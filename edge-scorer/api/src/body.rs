@@ -95,7 +95,9 @@ pub(crate) async fn read(
     let mut rest: Option<BytesMut> = None;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
-            ApiError::invalid("the body could not be read to its end").because(error)
+            ApiError::invalid("the body could not be read to its end")
+                .advise("SendItAgain", "nothing was kept; send the body again")
+                .because(error)
         })?;
         let Ok(data) = frame.into_data() else { continue };
         let held = rest.as_ref().map_or(first.as_ref().map_or(0, Bytes::len), BytesMut::len);

@@ -125,12 +125,12 @@ impl ApiError {
             .advise("CheckTheContentType", "send `Content-Type: application/json`"),
             StatusCode::PAYLOAD_TOO_LARGE => {
                 Self::new(status, ErrorCode::LimitExceeded, "the body is too large")
+                    .advise("SendLess", "send a smaller body")
             }
-            status if status.is_client_error() => Self::new(
-                status,
-                ErrorCode::InvalidRequest,
-                status.canonical_reason().unwrap_or("the request is not understood"),
-            ),
+            status if status.is_client_error() => {
+                Self::new(status, ErrorCode::InvalidRequest, "the request is not well-formed")
+                    .advise("FixTheRequest", "compare the request with the documentation")
+            }
             status => Self { status, ..Self::mistake() },
         }
     }

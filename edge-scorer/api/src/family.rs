@@ -58,7 +58,7 @@ impl Family {
             ("workspaces", _) => Self::Rrs,
             ("v2", _) => Self::OpenInference,
             ("console", _) => Self::Console,
-            (tenant, "oauth2" | "v2.0" | "discovery")
+            (tenant, "oauth2" | "v2.0" | "discovery" | ".well-known")
                 if !tenant.is_empty() && !ROOTS.contains(&tenant) =>
             {
                 Self::Token

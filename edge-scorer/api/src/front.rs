@@ -142,7 +142,7 @@ impl Inner {
             match with_path(request.uri(), &folded) {
                 Some(uri) => *request.uri_mut() = uri,
                 None => {
-                    return ApiError::invalid("the path is malformed").into_response();
+                    return ApiError::of_status(StatusCode::BAD_REQUEST).into_response();
                 }
             }
         }

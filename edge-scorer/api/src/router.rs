@@ -1,5 +1,10 @@
 //! All routes behind the one front.
 
+#[cfg(test)]
+mod signed_in;
+#[cfg(test)]
+mod walk;
+
 use control::Control;
 
 use crate::{

@@ -35,6 +35,12 @@ impl Routes {
         self
     }
 
+    /// The templates alone.
+    #[cfg(test)]
+    pub(crate) fn templates(self) -> Vec<String> {
+        self.templates
+    }
+
     /// The router and the templates of its paths.
     pub(crate) fn finish(self, api: Api) -> (Router, Vec<String>) {
         (self.router.with_state(api), self.templates)

@@ -32,6 +32,8 @@ pub(crate) fn routes() -> Routes {
     Routes::default()
         .at("/{tenant}/oauth2/token", post(v1))
         .at("/{tenant}/oauth2/v2.0/token", post(v2))
+        .at("/{tenant}/oauth2/authorize", get(authorize))
+        .at("/{tenant}/oauth2/v2.0/authorize", get(authorize))
         .at("/{tenant}/.well-known/openid-configuration", get(discovery_v1))
         .at("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery_v2))
         .at("/{tenant}/discovery/keys", get(keys))
@@ -210,8 +212,21 @@ async fn discovery_v2(
     ))
 }
 
+/// Discovery has to name this address; people sign in to the console, not here.
+async fn authorize(request: Request) -> Response {
+    let refusal = Refusal::bad(
+        "unsupported_response_type",
+        700_054,
+        "people sign in at /console/; clients use the grant client_credentials",
+    );
+    refusal.answer(request.extensions().get::<RequestIds>())
+}
+
 fn tenant_id(api: &Api, tenant: &str) -> Result<String, ApiError> {
-    api.control.resolve_tenant(tenant).ok_or_else(|| ApiError::not_found("there is no such tenant"))
+    api.control.resolve_tenant(tenant).ok_or_else(|| {
+        ApiError::not_found("there is no such tenant")
+            .advise("CheckTheTenant", "use the tenant's id, a domain name of it, or `common`")
+    })
 }
 
 /// OpenID Connect Discovery 1.0, as far as client credentials go.
@@ -224,6 +239,8 @@ fn discovery(issuer: &str, endpoints: &str, keys: &str) -> Response {
         "response_types_supported": [],
         "grant_types_supported": ["client_credentials"],
         "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "scopes_supported": ["https://management.azure.com/.default"],
         "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
         "claims_supported":
             ["iss", "aud", "exp", "nbf", "iat", "tid", "oid", "appid", "azp", "sub", "ver"],

@@ -55,14 +55,16 @@ async fn append(
 
     match api.control.append_to_upload(&account.access, &id, at, chunk).await {
         Ok(offset) => Ok(at_offset(StatusCode::NO_CONTENT, offset)),
-        Err(ControlError::WrongOffset { expected }) => {
-            let refusal = ApiError::from(ControlError::WrongOffset { expected });
-            let mut response = refusal.into_response();
-            response.headers_mut().insert(UPLOAD_OFFSET, HeaderValue::from(expected));
-            Ok(response)
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => refuse(error),
     }
+}
+
+/// A conflict names the offset that is right.
+fn refuse(error: ControlError) -> Result<Response, ApiError> {
+    let ControlError::WrongOffset { expected } = error else { return Err(error.into()) };
+    let mut response = ApiError::from(error).into_response();
+    response.headers_mut().insert(UPLOAD_OFFSET, HeaderValue::from(expected));
+    Ok(response)
 }
 
 fn announced_offset(headers: &HeaderMap) -> Result<u64, ApiError> {
@@ -94,8 +96,10 @@ async fn complete(
     account: Account,
     Segments(Id { id }): Segments<Id>,
 ) -> Result<Response, ApiError> {
-    let (stored, outcome) = api.control.complete_upload(&account.access, &id).await?;
-    Ok(kept(&account, stored, outcome))
+    match api.control.complete_upload(&account.access, &id).await {
+        Ok((stored, outcome)) => Ok(kept(&account, stored, outcome)),
+        Err(error) => refuse(error),
+    }
 }
 
 async fn abandon(

@@ -207,6 +207,9 @@ impl Control {
                         break held;
                     }
                     drop(held);
+                    if self.inner.runner.stopping.is_cancelled() {
+                        return Ok(());
+                    }
                     tokio::time::sleep(QUEUE).await;
                 };
                 let made = self.attempt(&operation, token, self.deploy(&operation)).await;

@@ -1,12 +1,12 @@
 //! Makes what a service wants so: loads the module beside the one that serves, tries it, and only
 //! then puts it in its place.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use engine::{ScoreError, ScorerLimits};
 use serde::{Deserialize, Serialize};
 use shared::{ImageId, ServiceId, paths};
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::{QueryBuilder, Row as _, sqlite::SqliteRow};
 use tokio::sync::OnceCell;
 
 use super::{Effect, Settings};
@@ -48,7 +48,10 @@ impl Control {
             .fetch_optional(self.inner.store.read())
             .await?
             .ok_or(ControlError::Cancelled)?;
-        let served = self.served(&row, wanted.image_id, &wanted.settings).await?;
+        let mut earlier = self.earlier_modules(Some(&operation.resource_id)).await?;
+        let mut modules = vec![self.module_of(wanted.image_id).await?];
+        modules.extend(earlier.remove(&operation.resource_id).unwrap_or_default());
+        let served = self.served(&row, wanted.image_id, &wanted.settings, modules)?;
         let scorer = served.scorer().await?;
         progress.at(70, "trying the module").await?;
         let tried = tokio::task::spawn_blocking(move || scorer.batch().map(drop)).await;
@@ -158,12 +161,14 @@ impl Control {
         )))
         .fetch_all(self.inner.store.read())
         .await?;
+        let mut earlier = self.earlier_modules(None).await?;
         let mut modules = Vec::with_capacity(rows.len());
         for row in &rows {
+            let found = earlier.remove(row.try_get::<&str, _>(0)?).unwrap_or_default();
             let image_id = row.try_get::<&str, _>(6)?.parse().map_err(ControlError::internal)?;
             let settings: Settings =
                 serde_json::from_str(row.try_get(7)?).map_err(ControlError::internal)?;
-            match self.served(row, image_id, &settings).await {
+            match self.served(row, image_id, &settings, found) {
                 Ok(served) => {
                     modules.extend(served.modules.first().cloned());
                     self.inner.routes.put(Arc::new(served));
@@ -184,11 +189,13 @@ impl Control {
         Ok(())
     }
 
-    async fn served(
+    /// A service that serves `image_id`, which is among `modules`.
+    fn served(
         &self,
         row: &SqliteRow,
         image_id: ImageId,
         settings: &Settings,
+        modules: Vec<ModuleRow>,
     ) -> Result<ServedService, ControlError> {
         let id: ServiceId = row.try_get::<&str, _>(0)?.parse().map_err(ControlError::internal)?;
         let public_name: String = row.try_get(3)?;
@@ -203,9 +210,10 @@ impl Control {
             None => Arc::new(self.served_keys(id, row.try_get(4)?, row.try_get(5)?)?),
         };
         let known = before.as_ref().map_or(&[][..], |before| &before.modules);
-        let modules = self.modules_of(id, image_id, &effect, known).await?;
+        let modules = self.served_modules(image_id, &effect, modules, known);
         let current = modules
             .first()
+            .filter(|module| module.image_id == image_id)
             .ok_or_else(|| ControlError::not_ready("the image has no module", "Build it anew."))?;
         let (subscription, group, account): (&str, &str, &str) =
             (row.try_get(8)?, row.try_get(9)?, row.try_get(10)?);
@@ -224,60 +232,100 @@ impl Control {
         })
     }
 
-    /// The module of `image_id` first, then those of earlier deployments whose images are still
-    /// there. What is loaded already with the same memory is kept.
-    async fn modules_of(
+    /// The module of `image_id` first, then the others, the newest first. What is loaded already
+    /// with the same memory is kept.
+    fn served_modules(
         &self,
-        service_id: ServiceId,
         image_id: ImageId,
         effect: &Effect,
+        mut modules: Vec<ModuleRow>,
         known: &[Arc<ServedModule>],
-    ) -> Result<Vec<Arc<ServedModule>>, ControlError> {
-        let rows = sqlx::query(
-            "SELECT i.id, i.version, i.module_sha256, i.compiled_here,
-                 CASE WHEN i.id = $2 THEN 1 ELSE 0 END AS is_current,
-                 (SELECT max(d.created_at) FROM deployments d
-                     WHERE d.service_id = $1 AND d.image_id = i.id AND d.state = 'Succeeded')
-                     AS served_at
-             FROM images i
-             WHERE i.module_sha256 IS NOT NULL AND (i.id = $2 OR i.id IN (
-                 SELECT image_id FROM deployments WHERE service_id = $1 AND state = 'Succeeded'))
-             ORDER BY is_current DESC, served_at DESC",
-        )
-        .bind(service_id.to_string())
-        .bind(image_id.to_string())
-        .fetch_all(self.inner.store.read())
-        .await?;
-        let mut modules = Vec::with_capacity(rows.len());
-        for row in rows {
-            let image_id: ImageId =
-                row.try_get::<&str, _>(0)?.parse().map_err(ControlError::internal)?;
-            let same = known.iter().find(|module| {
-                module.image_id == image_id && module.limits.memory_bytes == effect.memory_bytes
+    ) -> Vec<Arc<ServedModule>> {
+        modules.sort_by_key(|module| (module.image_id != image_id, -module.served_at));
+        modules.dedup_by_key(|module| module.image_id);
+        let served = |module: ModuleRow| {
+            let same = known.iter().find(|known| {
+                known.image_id == module.image_id
+                    && known.limits.memory_bytes == effect.memory_bytes
             });
-            modules.push(match same {
-                Some(module) => Arc::clone(module),
-                None => Arc::new(ServedModule {
-                    image_id,
-                    version: row.try_get::<i64, _>(1)?.unsigned_abs(),
-                    sha256: row.try_get(2)?,
-                    compiled_here: row.try_get(3)?,
-                    limits: ScorerLimits {
-                        memory_bytes: effect.memory_bytes,
-                        max_idle: IDLE,
-                        ..ScorerLimits::default()
-                    },
-                    loader: Loader {
-                        engine: self.inner.engine.clone(),
-                        blobs: self.inner.blobs.clone(),
-                        children: Arc::clone(&self.inner.children),
-                    },
-                    scorer: OnceCell::new(),
-                }),
-            });
-        }
-        Ok(modules)
+            if let Some(same) = same {
+                return Arc::clone(same);
+            }
+            Arc::new(ServedModule {
+                image_id: module.image_id,
+                version: module.version,
+                sha256: module.sha256,
+                compiled_here: module.compiled_here,
+                limits: ScorerLimits {
+                    memory_bytes: effect.memory_bytes,
+                    max_idle: IDLE,
+                    ..ScorerLimits::default()
+                },
+                loader: Loader {
+                    engine: self.inner.engine.clone(),
+                    blobs: self.inner.blobs.clone(),
+                    children: Arc::clone(&self.inner.children),
+                },
+                scorer: OnceCell::new(),
+            })
+        };
+        modules.into_iter().map(served).collect()
     }
+
+    async fn module_of(&self, image_id: ImageId) -> Result<ModuleRow, ControlError> {
+        let row = sqlx::query(
+            "SELECT id, version, module_sha256, compiled_here, created_at FROM images
+             WHERE id = $1 AND module_sha256 IS NOT NULL",
+        )
+        .bind(image_id.to_string())
+        .fetch_optional(self.inner.store.read())
+        .await?;
+        let gone = || ControlError::not_ready("the image was deleted meanwhile", "Build it anew.");
+        module_row(&row.ok_or_else(gone)?)
+    }
+
+    /// The modules that a service (every service when `None`) served, and whose images are still
+    /// there, by service.
+    async fn earlier_modules(
+        &self,
+        service_id: Option<&str>,
+    ) -> Result<HashMap<String, Vec<ModuleRow>>, ControlError> {
+        let mut query = QueryBuilder::new(
+            "SELECT i.id, i.version, i.module_sha256, i.compiled_here, max(d.created_at),
+                 d.service_id
+             FROM deployments d JOIN images i ON i.id = d.image_id
+             WHERE d.state = 'Succeeded' AND i.module_sha256 IS NOT NULL",
+        );
+        if let Some(service_id) = service_id {
+            query.push(" AND d.service_id = ").push_bind(service_id);
+        }
+        query.push(" GROUP BY d.service_id, i.id, i.version, i.module_sha256, i.compiled_here");
+        let rows = query.build().fetch_all(self.inner.store.read()).await?;
+        let mut earlier: HashMap<String, Vec<ModuleRow>> = HashMap::new();
+        for row in &rows {
+            earlier.entry(row.try_get(5)?).or_default().push(module_row(row)?);
+        }
+        Ok(earlier)
+    }
+}
+
+/// What the store knows of a module.
+struct ModuleRow {
+    image_id: ImageId,
+    version: u64,
+    sha256: String,
+    compiled_here: bool,
+    served_at: i64,
+}
+
+fn module_row(row: &SqliteRow) -> Result<ModuleRow, ControlError> {
+    Ok(ModuleRow {
+        image_id: row.try_get::<&str, _>(0)?.parse().map_err(ControlError::internal)?,
+        version: row.try_get::<i64, _>(1)?.unsigned_abs(),
+        sha256: row.try_get(2)?,
+        compiled_here: row.try_get(3)?,
+        served_at: row.try_get(4)?,
+    })
 }
 
 impl ServedService {

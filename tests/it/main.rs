@@ -7,6 +7,7 @@
 
 mod cli;
 mod concurrency;
+mod console;
 mod crashes;
 mod fixtures;
 mod identity;

@@ -1,0 +1,57 @@
+// Sign in and deploy without touching a mouse: Tab, type, Enter.
+
+const assert = require("node:assert");
+const { travel } = require("./browser.cjs");
+
+travel("keyboard", async (page, { url, clientId, clientSecret, model }) => {
+  await page.goto(`${url}/console/sign-in`);
+  await page.getByRole("button", { name: "Sign in" }).waitFor();
+  await tabTo(page, "client-id");
+  await page.keyboard.type(clientId);
+  await tabTo(page, "client-secret");
+  await page.keyboard.type(clientSecret);
+  await page.keyboard.press("Enter");
+
+  await pressLink(page, "Models");
+  await pressLink(page, "Upload model");
+  await tabTo(page, "model-file");
+  // The file dialog is the operating system's; what it would hand over is handed over here.
+  await page.locator("#model-file").setInputFiles(model);
+  await tabTo(page, "name");
+  await page.keyboard.press("Control+A");
+  await page.keyboard.type("typed");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: /typed/ }).waitFor();
+  assert.equal(await focused(page, (element) => element?.tagName), "H1", "the heading has the focus");
+
+  await pressLink(page, "Deploy");
+  await page.locator("#service-name").waitFor();
+  await tabTo(page, "service-name");
+  await page.keyboard.press("Control+A");
+  await page.keyboard.type("typed-service");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/services\/typed-service\/try-it/);
+});
+
+function focused(page, look) {
+  return page.evaluate(`(${look})(document.activeElement)`);
+}
+
+async function tabTo(page, id) {
+  await page.locator(`#${id}`).waitFor({ state: "attached" });
+  for (let step = 0; step < 80; step += 1) {
+    if ((await focused(page, (element) => element?.id)) === id) return;
+    await page.keyboard.press("Tab");
+  }
+  throw new Error(`80 times Tab did not reach #${id}`);
+}
+
+async function pressLink(page, name) {
+  await page.getByRole("link", { name }).first().waitFor();
+  for (let step = 0; step < 80; step += 1) {
+    const at = await focused(page, (element) => [element?.tagName, element?.innerText.trim()]);
+    if (at[0] === "A" && at[1] === name) return page.keyboard.press("Enter");
+    await page.keyboard.press("Tab");
+  }
+  throw new Error(`80 times Tab did not reach the link ${name}`);
+}

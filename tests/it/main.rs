@@ -7,7 +7,6 @@
 
 mod cli;
 mod concurrency;
-mod console;
 mod crashes;
 mod fixtures;
 mod identity;

@@ -78,8 +78,8 @@ async fn a_model_is_uploaded_packed_deployed_scored_and_deleted() {
         client.delete(path).await.expect(204);
         client.get(path).await.expect(404);
     }
-    // Its key is nobody's now; whoever may know what exists is told that it does not.
-    client.score("cancer", &keys.primary_key, &json!({ "data": [row] })).await.expect(401);
+    // Neither its old key nor a token finds it any more.
+    client.score("cancer", &keys.primary_key, &json!({ "data": [row] })).await.expect(404);
     client.score("cancer", &client.token, &json!({ "data": [row] })).await.expect(404);
 }
 

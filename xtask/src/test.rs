@@ -44,6 +44,9 @@ pub(crate) fn soak() -> Result<()> {
         let mut test = cargo(["test", "--release", "--workspace", "--test", "it", "--", "kill"]);
         test.env("KILL_ROUNDS", "300");
         run(test)
+    })?;
+    step("driving the console in a real browser", || {
+        run(cargo(["test", "--release", "--workspace", "--test", "browser"]))
     })
 }
 

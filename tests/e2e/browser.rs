@@ -1,5 +1,7 @@
 //! Journeys through the console in headless Chromium; the scripts are in `tests/e2e`.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

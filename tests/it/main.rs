@@ -1,7 +1,7 @@
 //! Stories that cross a boundary, in one binary.
 //!
-//! What one function promises is tested beside it; here callers speak HTTP to the real process, models
-//! are compared with ONNX Runtime, and a browser is driven.
+//! What one function promises is tested beside it; here callers speak HTTP to the real process, and models
+//! are compared with ONNX Runtime. Browser journeys are a target of their own, `e2e/browser.rs`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 

@@ -45,7 +45,7 @@ enum Task {
         #[arg(last = true)]
         flags: Vec<String>,
     },
-    /// Run every test: units, stories, numeric comparisons, browser journeys.
+    /// Run every test of the gate: units, stories, numeric comparisons.
     Test {
         /// Arguments for `cargo test`, such as `-- -p control`.
         #[arg(last = true)]
@@ -59,7 +59,7 @@ enum Task {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
-    /// Run what is too long for the gate: 300 kills, long fuzzing, large stores.
+    /// Run what is not in the gate: 300 kills and the browser journeys.
     Soak,
 }
 

@@ -29,7 +29,10 @@ fn main() {
         .env_remove("RUSTFLAGS")
         .status()
         .expect("cargo runs");
-    assert!(status.success(), "the kernels do not build for wasm32");
+    assert!(
+        status.success(),
+        "the kernels do not build for wasm32; is its target there? `rustup target add wasm32-unknown-unknown`"
+    );
 
     fs::copy(
         target_dir.join("wasm32-unknown-unknown/release/kernels.wasm"),

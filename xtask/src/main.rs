@@ -77,6 +77,7 @@ fn main() -> ExitCode {
 }
 
 fn perform(task: &Task) -> Result<()> {
+    tools::wasm_target()?;
     match task {
         Task::Serve { flags } => serve(flags),
         Task::Test { arguments } => test::test(arguments),

@@ -90,6 +90,24 @@ pub(crate) fn wasm_opt() -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Adds the target that `app` and `kernels` are built for, where rustup does not do so by itself
+/// (`RUSTUP_AUTO_INSTALL=0` keeps it from reading the targets of `rust-toolchain.toml`).
+pub(crate) fn wasm_target() -> Result<()> {
+    const TARGET: &str = "wasm32-unknown-unknown";
+    let probe =
+        Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).output();
+    let is_there = probe
+        .is_ok_and(|answer| Path::new(String::from_utf8_lossy(&answer.stdout).trim()).is_dir());
+    if is_there || !on_path("rustup") {
+        return Ok(());
+    }
+    step(&format!("adding the target {TARGET}"), || {
+        let mut rustup = Command::new("rustup");
+        rustup.args(["target", "add", TARGET]);
+        run(rustup)
+    })
+}
+
 /// Sees to it that each program exists, installing the Debian package of that name when root.
 pub(crate) fn programs(wanted: &[(&str, &'static str)]) -> Result<()> {
     let missing: Vec<_> = wanted

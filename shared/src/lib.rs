@@ -25,6 +25,7 @@ mod errors;
 mod ids;
 mod images;
 mod manifests;
+pub mod metrics;
 mod models;
 mod names;
 mod operations;

@@ -132,6 +132,26 @@ impl AccountPath {
         format!("{}/regenerateKeys", self.service(id))
     }
 
+    /// `{B}/services/{id}/metrics`: history.
+    pub fn service_metrics(&self, id: &str) -> String {
+        format!("{}/metrics", self.service(id))
+    }
+
+    /// `{B}/services/{id}/metrics/live`: a stream, the last `seconds` of the past first.
+    pub fn live_service_metrics(&self, id: &str, seconds: u32) -> String {
+        format!("{}/metrics/live?last={seconds}", self.service(id))
+    }
+
+    /// `{B}/metrics`: history of all services together.
+    pub fn metrics(&self) -> String {
+        format!("{}/metrics", self.0)
+    }
+
+    /// `{B}/metrics/live`: a stream, the last `seconds` of the past first.
+    pub fn live_metrics(&self, seconds: u32) -> String {
+        format!("{}/metrics/live?last={seconds}", self.0)
+    }
+
     /// `{B}/deployments`.
     pub fn deployments(&self) -> String {
         format!("{}/deployments", self.0)

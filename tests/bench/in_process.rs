@@ -8,13 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use compiler::{Options, compile};
+use compiler::{CompileError, Options, compile};
 use engine::{Engine, EngineConfig, Fit, Scorer, ScorerLimits, Trust};
 use ort::{
     memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType},
     session::Session,
     value::{Tensor, TensorRef},
 };
+use shared::Profile;
 use tests::{fixtures, reference};
 
 use crate::machine::median;
@@ -44,52 +45,72 @@ const LINES: &[Line] = &[
     ("SqueezeNet 224×224", "squeezenet", "squeezenet", &[3, 224, 224], &[1]),
 ];
 
-/// Prints the table.
-pub(crate) fn measure() {
+/// Prints the table, of the models whose title holds `wanted`.
+///
+/// *Ours* is what a server makes of a model: products run natively where they are worth a call.
+/// *Sandbox alone* is the same model without any imports.
+pub(crate) fn measure(wanted: &str) {
     println!(
-        "| model | rows a call | ours | ORT | ratio | ours, with copies | ORT, with copies | ratio |"
+        "| model | rows a call | ours | ORT | ratio | ours, with copies | ORT, with copies | ratio | sandbox alone | ratio |"
     );
-    println!("|---|--:|--:|--:|--:|--:|--:|--:|");
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
     let engine = Engine::new(EngineConfig::default()).unwrap();
     for &(title, model, data_set, row, batches) in LINES {
+        if !title.contains(wanted) {
+            continue;
+        }
         let onnx = fixtures::onnx(model);
-        let compiled = match compile(&onnx, &Options::default()) {
-            Ok(compiled) => compiled,
-            Err(error) => {
-                println!("| {title} | | does not compile: {error} | | | | | |");
+        let load = |profile: Profile| {
+            let options = Options { profile, ..Options::default() };
+            let compiled = compile(&onnx, &options)?;
+            let module = engine.load(&compiled.wasm, Trust::Compiled).unwrap();
+            Ok::<_, CompileError>(Scorer::new(module, ScorerLimits::default()))
+        };
+        let (scorer, alone) = match (load(Profile::Linalg), load(Profile::Relaxed)) {
+            (Ok(scorer), Ok(alone)) => (scorer, alone),
+            (Err(error), _) | (_, Err(error)) => {
+                println!("| {title} | | does not compile: {error} | | | | | | | |");
                 continue;
             }
         };
-        let module = engine.load(&compiled.wasm, Trust::Compiled).unwrap();
-        let scorer = Scorer::new(module, ScorerLimits::default());
         let mut session = reference::session(&onnx);
         let all = fixtures::rows(data_set);
         for &rows in batches {
             let shape = [&[rows], row].concat();
             let input = &all[..shape.iter().product()];
-            let [ours, bound, ours_copied, copied] = medians(&scorer, &mut session, input, &shape);
+            let [ours, bound, ours_copied, copied, alone] =
+                medians(&scorer, &alone, &mut session, input, &shape);
             println!(
-                "| {title} | {rows} | {} | {} | **{:.2}×** | {} | {} | **{:.2}×** |",
+                "| {title} | {rows} | {} | {} | **{:.2}×** | {} | {} | **{:.2}×** | {} | {:.2}× |",
                 time(ours),
                 time(bound),
                 ours / bound,
                 time(ours_copied),
                 time(copied),
                 ours_copied / copied,
+                time(alone),
+                alone / bound,
             );
         }
     }
     println!();
 }
 
-/// Seconds a call: ours and ORT's in place, ours and ORT's with copies.
-fn medians(scorer: &Scorer, session: &mut Session, input: &[f32], shape: &[usize]) -> [f64; 4] {
-    let mut rounds: [Vec<f64>; 4] = Default::default();
+/// Seconds a call: ours and ORT's in place, ours and ORT's with copies, and the sandbox's in place.
+fn medians(
+    scorer: &Scorer,
+    alone: &Scorer,
+    session: &mut Session,
+    input: &[f32],
+    shape: &[usize],
+) -> [f64; 5] {
+    let mut rounds: [Vec<f64>; 5] = Default::default();
     for _ in 0..ROUNDS {
         rounds[0].push(ours_in_place(scorer, input, shape));
         rounds[1].push(reference_in_place(session, input, shape));
         rounds[2].push(ours_copied(scorer, input, shape));
         rounds[3].push(reference_copied(session, input, shape));
+        rounds[4].push(ours_in_place(alone, input, shape));
     }
     rounds.map(median)
 }

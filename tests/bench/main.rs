@@ -1,6 +1,6 @@
 //! Measures ours beside its peers, in one run on one machine, and prints Markdown.
 //!
-//! `cargo xtask bench [-- --only in-process|http|compile|metrics] [--seconds N]`
+//! `cargo xtask bench [-- --only in-process|http|compile] [--seconds N]`
 //!
 //! The load generator runs on the same cores as the servers. Peers take turns and each figure is the
 //! median of several rounds, so that a busy moment of the machine hits all of them alike.
@@ -12,7 +12,6 @@ mod compile;
 mod http;
 mod in_process;
 mod machine;
-mod metrics;
 
 use clap::{Parser, ValueEnum};
 
@@ -22,6 +21,9 @@ struct Arguments {
     /// One part instead of all.
     #[arg(long)]
     only: Option<Part>,
+    /// In process, only models whose title holds this.
+    #[arg(long, default_value = "")]
+    model: String,
     /// Seconds of load for each number of connections and server.
     #[arg(long, default_value_t = 5)]
     seconds: u32,
@@ -35,8 +37,6 @@ enum Part {
     Http,
     /// Compile times and sizes.
     Compile,
-    /// What it costs to count a call.
-    Metrics,
 }
 
 fn main() {
@@ -44,13 +44,10 @@ fn main() {
     let wanted = |part| arguments.only.is_none_or(|only| only == part);
     println!("{}\n", machine::describe());
     if wanted(Part::InProcess) {
-        in_process::measure();
+        in_process::measure(&arguments.model);
     }
     if wanted(Part::Compile) {
         compile::measure();
-    }
-    if wanted(Part::Metrics) {
-        metrics::measure();
     }
     if wanted(Part::Http) {
         http::measure(arguments.seconds);

@@ -14,6 +14,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
+pub mod cases;
 mod client;
 mod edge;
 pub mod fixtures;

@@ -10,7 +10,6 @@ mod concurrency;
 mod crashes;
 mod fixtures;
 mod identity;
-mod metrics;
 mod networks;
 mod numeric;
 mod publishing;

@@ -1,7 +1,9 @@
 //! Networks against ONNX Runtime: dense, convolutional, and one of the size that phones run.
 
 use compiler::{Options, compile};
-use tests::{fixtures, reference::Values};
+use engine::{Engine, EngineConfig, Scorer, ScorerLimits, Tensor, Trust};
+use shared::Profile;
+use tests::{cases::Case, fixtures, reference::Values};
 
 use crate::numeric::{PHOTO, agrees, case, close, in_batches};
 
@@ -45,4 +47,54 @@ fn the_same_network_compiles_to_the_same_bytes() {
     let onnx = fixtures::onnx("digits_cnn");
     let [first, second] = [(); 2].map(|()| compile(&onnx, &Options::default()).unwrap());
     assert!(first.wasm == second.wasm);
+}
+
+#[test]
+fn a_transformer_encoder_with_symbolic_batch_and_length_agrees() {
+    answers_as_written("encoder");
+}
+
+#[test]
+fn an_lstm_that_reads_from_both_ends_agrees() {
+    answers_as_written("lstm");
+}
+
+#[test]
+fn networks_with_int8_weights_stay_within_a_few_steps() {
+    answers_as_written("encoder_int8");
+    answers_as_written("digits_mlp_int8");
+}
+
+#[test]
+fn networks_quantised_with_calibration_stay_within_a_few_steps() {
+    answers_as_written("digits_cnn_qdq");
+    answers_as_written("digits_cnn_qdq_per_channel");
+    answers_as_written("digits_cnn_qoperator");
+}
+
+fn answers_as_written(name: &str) {
+    let case = Case::read(name);
+    let engine = Engine::new(EngineConfig::default()).unwrap();
+    for profile in [Profile::Relaxed, Profile::Portable, Profile::Linalg] {
+        let options = Options { profile, ..Options::default() };
+        let compiled = compile(&case.onnx, &options).unwrap();
+        let module = engine.load(&compiled.wasm, Trust::Compiled).unwrap();
+        let scorer = Scorer::new(module, ScorerLimits::default());
+        let inputs: Vec<Tensor> = compiled
+            .signature
+            .inputs
+            .iter()
+            .map(|spec| {
+                case.inputs.iter().find(|(known, _)| *known == spec.name).unwrap().1.clone()
+            })
+            .collect();
+
+        let outputs = scorer.score_rows(&inputs).unwrap();
+
+        for (spec, output) in compiled.signature.outputs.iter().zip(&outputs) {
+            case.compare(&spec.name, output)
+                .map_err(|why| format!("{name} ({profile:?}): {why}"))
+                .unwrap();
+        }
+    }
 }

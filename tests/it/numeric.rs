@@ -169,7 +169,7 @@ pub(crate) fn agrees(case: &Case) {
     let rows = fixtures::rows(case.data_set);
     let width: usize = case.row.iter().product();
     let expected = reference(case, &rows, width);
-    for profile in [Profile::Relaxed, Profile::Portable] {
+    for profile in [Profile::Relaxed, Profile::Portable, Profile::Linalg] {
         let scorer = scorer(case.model, profile);
 
         let scored = score(&scorer, &rows, case.row);

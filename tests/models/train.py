@@ -40,7 +40,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 import digits_cnn
-import squeezenet
+import light
+import sequences
 
 SEED = 20261120
 HERE = Path(__file__).parent
@@ -167,7 +168,8 @@ def main():
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
     if chosen.large:
-        save("squeezenet", squeezenet.with_drawn_weights(SEED), chosen.large)
+        save("squeezenet", light.with_drawn_weights(SEED, "squeezenet"), chosen.large)
+        sequences.write_all(chosen.large, DIGITS.data)
         save("mlp_784", large_perceptron(), chosen.large)
     if chosen.rows:
         evaluation_rows(chosen.rows)

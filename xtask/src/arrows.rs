@@ -27,6 +27,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 const OWNERS: &[(&str, &[&str])] = &[
     ("wasmtime", &["engine"]),
     ("wasmparser", &["engine"]),
+    ("gemm-common", &["engine"]),
+    ("gemm-f32", &["engine"]),
     ("tract-onnx", &["compiler"]),
     ("walrus", &["compiler"]),
     ("axum", &["api", "tests"]),
@@ -38,8 +40,6 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("object_store", &["control"]),
     ("jsonwebtoken", &["control"]),
     ("argon2", &["control"]),
-    ("procfs", &["control"]),
-    ("prost", &["control", "api"]),
     ("reqwest", &["control", "edge-scorer", "tests"]),
     ("clap", &["edge-scorer", "tests", "xtask"]),
     ("indicatif", &["edge-scorer"]),
@@ -47,7 +47,6 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("leptos_router", &["app"]),
     ("web-sys", &["app"]),
     ("gloo-net", &["app"]),
-    ("plotters", &["app"]),
     ("ort", &["tests"]),
     ("tokio", &["control", "api", "edge-scorer", "tests"]),
 ];

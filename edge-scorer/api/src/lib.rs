@@ -31,7 +31,6 @@ mod images;
 mod links;
 mod lists;
 mod manifests;
-mod metrics;
 mod models;
 mod operations;
 mod principals;

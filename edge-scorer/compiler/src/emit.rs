@@ -4,7 +4,8 @@
 //! another, the bytes of string inputs. A slot's address is a global that `prepare` sets.
 //!
 //! # Invariants
-//! - The module imports nothing and exports only what the module contract names.
+//! - The module exports only what the module contract names, and imports nothing but the functions of
+//!   `linalg` that its plan calls.
 //! - Kernels that the plan does not call are not in the module.
 //! - `run` goes through its calls once, in order: whatever loops, loops in a kernel, over counts
 //!   that are constants or come from the symbols.
@@ -17,19 +18,22 @@ mod sections;
 use shared::Signature;
 use walrus::ir::{UnaryOp, Value};
 use walrus::{
-    ConstExpr, DataKind, ExportItem, FunctionBuilder, FunctionId, GlobalId, GlobalKind, LocalId,
-    MemoryId, Module, ModuleConfig, RawCustomSection, ValType,
+    ConstExpr, DataKind, ExportItem, FunctionBuilder, FunctionId, GlobalId, GlobalKind, ImportKind,
+    LocalId, MemoryId, Module, ModuleConfig, RawCustomSection, ValType,
 };
 
 use self::expression::push_extent;
 pub(crate) use self::sections::custom_section;
 use crate::error::CompileError;
-use crate::plan::{Arg, Placement, Plan, Step};
+use crate::plan::{Arg, HOST, Placement, Plan, Step};
 
 /// Name of the custom section that holds the signature.
 pub(crate) const SIGNATURE_SECTION: &str = "edge-scorer";
 /// Name of the custom section that holds the plan as text.
 pub(crate) const PLAN_SECTION: &str = "edge-scorer.plan";
+
+/// Where the host's functions are imported from.
+const LINALG: &str = "linalg";
 
 /// Slots and constants start on a cache line.
 pub(crate) const ALIGNMENT: i64 = 64;
@@ -81,6 +85,7 @@ pub(crate) fn emit(
         .map(walrus::Memory::id)
         .ok_or_else(|| CompileError::internal("the kernels have no memory"))?;
 
+    import_products(&mut module, plan);
     let (weights, base) = place_weights(&mut module, memory, plan)?;
     let mut global = || add_global(&mut module);
     let symbols = plan.symbols.iter().map(|_| global()).collect();
@@ -125,6 +130,23 @@ pub(crate) fn emit(
         module.customs.add(RawCustomSection { name: name.to_owned(), data });
     }
     Ok(module.emit_wasm())
+}
+
+/// Declares the host's functions that the plan calls.
+fn import_products(module: &mut Module, plan: &Plan) {
+    for step in &plan.steps {
+        let Some(name) = step.kernel.strip_prefix(HOST) else { continue };
+        if module.imports.find(LINALG, name).is_none() {
+            let parameters: Vec<ValType> = step.args.iter().map(passed_as).collect();
+            let function_type = module.types.add(&parameters, &[]);
+            module.add_import_func(LINALG, name, function_type);
+        }
+    }
+}
+
+/// The type that an argument is passed as.
+fn passed_as(arg: &Arg) -> ValType {
+    if matches!(arg, Arg::Float(_)) { ValType::F32 } else { ValType::I32 }
 }
 
 fn add_global(module: &mut Module) -> GlobalId {
@@ -217,17 +239,20 @@ impl Emission<'_> {
     /// The kernel that a step calls, once its parameters are known to be what the step passes.
     fn kernel(&self, step: &Step) -> Result<Kernel, CompileError> {
         let name = step.kernel;
-        let function = self
-            .module
-            .exports
-            .get_func(name)
-            .map_err(|_| CompileError::internal(format!("there is no kernel `{name}`")))?;
+        let function =
+            match name.strip_prefix(HOST) {
+                Some(product) => self.module.imports.find(LINALG, product).and_then(|import| {
+                    match self.module.imports.get(import).kind {
+                        ImportKind::Function(function) => Some(function),
+                        _ => None,
+                    }
+                }),
+                None => self.module.exports.get_func(name).ok(),
+            };
+        let function = function
+            .ok_or_else(|| CompileError::internal(format!("there is no kernel `{name}`")))?;
         let kernel_type = self.module.types.get(self.module.funcs.get(function).ty());
-        let passed: Vec<ValType> = step
-            .args
-            .iter()
-            .map(|arg| if matches!(arg, Arg::Float(_)) { ValType::F32 } else { ValType::I32 })
-            .collect();
+        let passed: Vec<ValType> = step.args.iter().map(passed_as).collect();
         if kernel_type.params() != passed {
             return Err(CompileError::internal(format!(
                 "kernel `{name}` takes {:?}, not {passed:?}",

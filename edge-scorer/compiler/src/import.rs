@@ -11,6 +11,7 @@
 //!   in a child process, so a fence is enough; what it catches is reported as an invalid model.
 
 mod facts;
+mod quantised;
 mod rewrite;
 mod screen;
 mod sniff;
@@ -25,7 +26,7 @@ use tract_onnx::tract_hir::internal::{InferenceModel, Symbol};
 
 pub(crate) use self::facts::SymbolFact;
 use crate::error::{CompileError, Limits};
-use crate::ml;
+use crate::{layers, ml};
 
 /// A model that was understood.
 pub(crate) struct Imported {
@@ -59,10 +60,11 @@ pub(crate) fn read(onnx: &[u8], limits: &Limits) -> Result<ModelProto, CompileEr
     if let Some(error) = sniff::something_else(onnx) {
         return Err(error);
     }
-    let proto =
+    let mut proto =
         fenced("its encoding is broken", || tract_onnx::onnx().proto_model_for_read(&mut &*onnx))
             .map_err(|_| sniff::not_readable())?;
     screen::screen(&proto, limits)?;
+    quantised::expand(&mut proto);
     Ok(proto)
 }
 
@@ -70,6 +72,7 @@ pub(crate) fn read(onnx: &[u8], limits: &Limits) -> Result<ModelProto, CompileEr
 pub(crate) fn import(mut proto: ModelProto, batch: Batch) -> Result<Imported, CompileError> {
     let zipped = rewrite::rewrite(&mut proto)?;
     let mut onnx = tract_onnx::onnx().with_ignore_value_info(true);
+    layers::register(&mut onnx.op_register);
     ml::register(&mut onnx.op_register);
 
     let (typed, symbols) = fenced("it contradicts itself", || {

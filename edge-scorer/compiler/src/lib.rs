@@ -4,7 +4,8 @@
 //!    graph over symbolic dimensions. The operators of `ai.onnx.ml`, which tract lacks or would
 //!    interpret, are ours and travel through its graph (`ml`): a chain of classifiers and scalers is
 //!    a graph like any other, and tract's inference, constant folding and clean-up serve it too.
-//! 2. **Lower** (`lower`, `ml`): one node after another becomes kernel calls over buffers whose
+//!    So do those operators of networks that it takes apart or lacks (`layers`).
+//! 2. **Lower** (`lower`, `layers`, `ml`): one node after another becomes kernel calls over buffers whose
 //!    sizes are expressions of the symbols. `lower.rs` shows how to add an operator.
 //! 3. **Plan** (`plan`): the straight line of calls, placed in memory, and its printer.
 //! 4. **Emit** (`emit`): the prebuilt kernels plus the plan as `run`; what is not called is dropped.
@@ -22,6 +23,7 @@ mod compile;
 mod emit;
 mod error;
 mod import;
+mod layers;
 mod lower;
 mod ml;
 mod operators;

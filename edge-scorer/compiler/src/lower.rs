@@ -29,19 +29,19 @@
 mod cast;
 pub(crate) mod cast_like;
 mod constants;
-mod convolution;
+pub(crate) mod convolution;
 mod elementwise;
 mod extremes;
 mod join;
 pub(crate) mod lrn;
-mod pooling;
+pub(crate) mod pooling;
 mod ports;
 mod product;
 mod reduction;
 mod shapes;
 mod softmax;
 mod tail;
-mod views;
+pub(crate) mod views;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -49,6 +49,7 @@ use std::sync::Arc;
 use shared::{ElementType, Profile};
 use tract_onnx::prelude::{DatumType, OutletId, TDim, Tensor, TypedModel, TypedNode};
 
+pub(crate) use self::cast::kernel as cast_kernel;
 pub(crate) use self::constants::{constant_bytes, constant_f32, constant_i64, constant_strings};
 pub(crate) use self::join::join;
 use crate::import::{SymbolFact, symbol_index};
@@ -178,7 +179,7 @@ impl Lowering<'_> {
     }
 
     /// Appends a kernel that has a version with fused multiply-add for the profile `relaxed`.
-    fn call_profiled(
+    pub(crate) fn call_profiled(
         &mut self,
         kernel: &'static str,
         relaxed: &'static str,
@@ -186,8 +187,15 @@ impl Lowering<'_> {
         title: String,
         row_cost_ns: f64,
     ) {
-        let fused = self.planner.profile() == Profile::Relaxed;
-        self.planner.call(if fused { relaxed } else { kernel }, args, title, row_cost_ns);
+        let kernel = self.planner.variant(kernel, relaxed);
+        self.planner.call(kernel, args, title, row_cost_ns);
+    }
+
+    /// Whether a product of so many multiplications is the host's: a call out of the sandbox takes
+    /// about as long as a hundred of them.
+    fn is_native(&self, products: usize) -> bool {
+        const WORTH_A_CALL: usize = 1024;
+        self.planner.profile() == Profile::Linalg && products >= WORTH_A_CALL
     }
 
     /// Whether some rule knew the node.
@@ -264,6 +272,11 @@ impl Lowering<'_> {
     pub(crate) fn shape(&self, outlet: OutletId) -> Result<Vec<Extent>, Refusal> {
         let fact = self.fact(outlet)?;
         fact.shape.iter().map(|dim| self.extent(dim)).collect()
+    }
+
+    /// The shape of a tensor as tract writes it.
+    pub(crate) fn dims(&self, outlet: OutletId) -> Result<Vec<TDim>, Refusal> {
+        Ok(self.fact(outlet)?.shape.iter().cloned().collect())
     }
 
     /// The number of a tensor's elements.

@@ -19,13 +19,15 @@ mod svm;
 mod trees;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use shared::Label;
 use tract_onnx::model::OnnxOpRegister;
 use tract_onnx::pb::NodeProto;
-use tract_onnx::prelude::{DatumType, TDim, TVec, TypedNode};
+use tract_onnx::prelude::{DatumType, TDim, TVec, Tensor, TypedNode};
 
-use self::carrier::{Carried, carry};
+use self::carrier::Carried;
+pub(crate) use self::carrier::carry;
 use crate::lower::{Lowered, Lowering, Refusal, Value, cast_like, lrn};
 
 /// Type and shape of a tensor.
@@ -35,6 +37,13 @@ pub(crate) struct Fact {
     pub(crate) shape: TVec<TDim>,
 }
 
+/// What the compiler knows of an input: its type and shape, and its value if it is a constant.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) fact: Fact,
+    pub(crate) value: Option<Arc<Tensor>>,
+}
+
 /// An operator of ours, with its attributes read.
 pub(crate) trait Operator: Debug + Send + Sync + 'static {
     /// Reads the attributes of a node.
@@ -42,8 +51,22 @@ pub(crate) trait Operator: Debug + Send + Sync + 'static {
     where
         Self: Sized;
 
+    /// As [`Operator::parse`], for operators that changed from one version of their domain to another.
+    fn parse_at(node: &NodeProto, _opset: i64) -> Result<Self, String>
+    where
+        Self: Sized,
+    {
+        Self::parse(node)
+    }
+
     /// Types and shapes of all outputs that the operator can have.
     fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String>;
+
+    /// As [`Operator::outputs`], for shapes that depend on values; `None` while one is not known.
+    fn infer(&self, inputs: &[Known]) -> Result<Option<Vec<Fact>>, String> {
+        let facts: Vec<Fact> = inputs.iter().map(|known| known.fact.clone()).collect();
+        self.outputs(&facts).map(Some)
+    }
 
     /// Appends the kernel calls; answers as many values as [`Operator::outputs`].
     fn lower(&self, l: &mut Lowering<'_>, node: &TypedNode) -> Result<Vec<Value>, Refusal>;

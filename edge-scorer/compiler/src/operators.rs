@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use shared::UnsupportedOperator;
 use tract_onnx::pb::{GraphProto, ModelProto};
 
-use crate::ml;
+use crate::{layers, ml};
 
 /// Operators of the main domain, one list for each family of rules in `lower/`.
 const MAIN: &[&[&str]] = &[SHAPES, TABLES, PRODUCTS, WINDOWS, ELEMENTWISE, REDUCTIONS, VIEWS];
@@ -154,7 +154,10 @@ pub(crate) fn unsupported(model: &ModelProto) -> Vec<UnsupportedOperator> {
 fn collect(graph: &GraphProto, found: &mut BTreeMap<(String, String), Vec<String>>) {
     for (index, node) in graph.node.iter().enumerate() {
         let known = match node.domain.as_str() {
-            "" | "ai.onnx" => MAIN.iter().any(|family| family.contains(&node.op_type.as_str())),
+            "" | "ai.onnx" => {
+                layers::knows(&node.op_type)
+                    || MAIN.iter().any(|family| family.contains(&node.op_type.as_str()))
+            }
             "ai.onnx.ml" => ml::OPERATORS.contains(&node.op_type.as_str()),
             _ => false,
         };

@@ -27,6 +27,9 @@ pub(crate) use self::extent::{Extent, product};
 pub(crate) use self::place::{Placement, place};
 pub(crate) use self::print::print;
 
+/// What the names of the host's functions begin with.
+pub(crate) const HOST: &str = "linalg.";
+
 /// Index of a buffer in its plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct BufferId(pub(crate) usize);
@@ -93,7 +96,7 @@ impl Arg {
 /// One kernel call.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
-    /// Name of the exported kernel function.
+    /// Name of the exported kernel function; `linalg.` in front names one that the host supplies.
     pub(crate) kernel: &'static str,
     pub(crate) args: Vec<Arg>,
     /// What the step does, for people.
@@ -147,6 +150,11 @@ impl Plan {
         self.steps.iter().map(|step| step.row_cost_ns).sum::<f64>().ceil().max(1.0) as u64
     }
 
+    /// Whether some step is a function that the host supplies.
+    pub(crate) fn calls_the_host(&self) -> bool {
+        self.steps.iter().any(|step| step.kernel.starts_with(HOST))
+    }
+
     /// Drops the steps whose results nobody reads.
     fn drop_unread_steps(&mut self) {
         let mut read: Vec<bool> = vec![false; self.buffers.len()];
@@ -196,8 +204,8 @@ impl Planner {
     /// Of a kernel's two builds, the one that the profile allows.
     pub(crate) fn variant(&self, portable: &'static str, relaxed: &'static str) -> &'static str {
         match self.profile() {
-            Profile::Relaxed => relaxed,
-            Profile::Portable | Profile::Deterministic | Profile::Linalg => portable,
+            Profile::Relaxed | Profile::Linalg => relaxed,
+            Profile::Portable | Profile::Deterministic => portable,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Reads a module and refuses whatever the contract does not allow, before anything is compiled.
 //!
 //! # Invariants
-//! - A module that passes has no imports and no start function, one 32-bit memory, and exports of
+//! - A module that passes imports nothing but functions of `linalg`, has no start function, one 32-bit memory, and exports of
 //!   exactly the documented types: the rest of the crate need not ask again.
 //! - The signature is inside the limits of [`crate::limits`], and every dimension is resolved.
 
@@ -11,7 +11,7 @@ use wasmparser::{
     ValidPayload, Validator, WasmFeatures,
 };
 
-use crate::{ModuleError, rules};
+use crate::{ModuleError, linalg, rules};
 
 /// The custom section that holds the signature.
 pub(crate) const SIGNATURE_SECTION: &str = "edge-scorer";
@@ -105,20 +105,8 @@ impl Met {
                 }
             }
             Payload::ImportSection(section) => {
-                if let Some(import) = section.clone().into_imports().next() {
-                    let import = import.map_err(invalid)?;
-                    let kind = match import.ty {
-                        TypeRef::Func(_) | TypeRef::FuncExact(_) => "function",
-                        TypeRef::Memory(_) => "memory",
-                        TypeRef::Table(_) => "table",
-                        TypeRef::Global(_) => "global",
-                        TypeRef::Tag(_) => "tag",
-                    };
-                    return Err(ModuleError::contract(format!(
-                        "it imports the {kind} `{}` from `{}`, and a scorer may import nothing",
-                        shorten(import.name),
-                        shorten(import.module)
-                    )));
+                for import in section.clone().into_imports() {
+                    self.meet_import(&import.map_err(invalid)?)?;
                 }
             }
             Payload::FunctionSection(section) => {
@@ -162,6 +150,43 @@ impl Met {
         Ok(())
     }
 
+    /// A scorer may import the products of `linalg`, as they are, and nothing else.
+    fn meet_import(&mut self, import: &wasmparser::Import<'_>) -> Result<(), ModuleError> {
+        let kind = match import.ty {
+            TypeRef::Func(_) | TypeRef::FuncExact(_) => "function",
+            TypeRef::Memory(_) => "memory",
+            TypeRef::Table(_) => "table",
+            TypeRef::Global(_) => "global",
+            TypeRef::Tag(_) => "tag",
+        };
+        let (TypeRef::Func(index), linalg::MODULE) = (import.ty, import.module) else {
+            return Err(ModuleError::contract(format!(
+                "it imports the {kind} `{}` from `{}`, and a scorer may import nothing but the \
+                 functions of `{}`",
+                shorten(import.name),
+                shorten(import.module),
+                linalg::MODULE
+            )));
+        };
+        let function = self.types.get(index as usize).and_then(Option::as_ref);
+        let fits = match (linalg::parameters(import.name), function) {
+            (Some(parameters), Some(function)) => {
+                function.params() == parameters && function.results().is_empty()
+            }
+            _ => false,
+        };
+        if !fits {
+            return Err(ModuleError::contract(format!(
+                "it imports `{}` from `{}`, which has no such function of that type",
+                shorten(import.name),
+                linalg::MODULE
+            )));
+        }
+        // Function indices begin with the imported ones.
+        self.functions.push(index);
+        Ok(())
+    }
+
     fn check_memory(&self) -> Result<u64, ModuleError> {
         let exported = self
             .exports
@@ -198,7 +223,7 @@ impl Met {
                 Ok(())
             };
         };
-        // Imports are refused, so function indices count from the module's own first function.
+        // Function indices count imported functions first, as `functions` does.
         let function = (*kind == ExternalKind::Func)
             .then(|| self.functions.get(*index as usize))
             .flatten()

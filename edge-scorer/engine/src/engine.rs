@@ -19,6 +19,8 @@ use crate::{
     cache::{Key, MachineCodeCache},
     clock::Clock,
     contract::{self, Contract},
+    guest::Budget,
+    linalg,
 };
 
 /// Address space of one memory. With a guard behind it, no access needs a bounds check.
@@ -95,6 +97,8 @@ struct Inner {
 
 struct Configuration {
     engine: wasmtime::Engine,
+    /// What modules may import.
+    linker: wasmtime::Linker<Budget>,
     /// Stands for everything that machine code depends on but the module.
     environment: [u8; 32],
 }
@@ -194,12 +198,15 @@ impl Engine {
         contract: Contract,
         module: wasmtime::Module,
     ) -> Result<Module, ModuleError> {
-        let clock = match Interruption::of(trust, &contract) {
-            Interruption::Never => None,
-            Interruption::AtDeadline => Some(Arc::clone(&self.inner.clock)),
+        let (clock, configuration) = match Interruption::of(trust, &contract) {
+            Interruption::Never => (None, &self.inner.uninterrupted),
+            Interruption::AtDeadline => {
+                (Some(Arc::clone(&self.inner.clock)), &self.inner.interruptible)
+            }
         };
         let limits = (self.inner.config.memory_cap_bytes, self.inner.config.deadline);
-        Module::new(wasm, contract.signature, module, trust, clock, limits)
+        let linker = &configuration.linker;
+        Module::new(wasm, contract.signature, module, linker, trust, clock, limits)
     }
 }
 
@@ -208,7 +215,9 @@ impl Configuration {
         let engine = pooled(config, interruption)?;
         let mut hasher = Environment(Sha256::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self { engine, environment: hasher.0.finalize().into() })
+        let mut linker = wasmtime::Linker::new(&engine);
+        linalg::link(&mut linker).map_err(|error| EngineError::Setup(error.into()))?;
+        Ok(Self { engine, linker, environment: hasher.0.finalize().into() })
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Vec<u8>, ModuleError> {

@@ -46,10 +46,14 @@ enum Prepare {
 }
 
 /// What the instance may have.
-struct Budget {
+pub(crate) struct Budget {
     memory_bytes: usize,
     /// Whether more was asked for.
     exceeded: bool,
+    /// The instance's memory, once there is an instance; what `linalg` works on.
+    pub(crate) memory: Option<Memory>,
+    /// Pixels that `linalg` gathers; kept from call to call.
+    pub(crate) gathered: Vec<f32>,
 }
 
 impl wasmtime::ResourceLimiter for Budget {
@@ -77,14 +81,14 @@ impl wasmtime::ResourceLimiter for Budget {
 impl Guest {
     pub(crate) fn new(module: &Loaded, memory_bytes: u64) -> Result<Box<Self>, ScoreError> {
         let memory_bytes = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
-        let budget = Budget { memory_bytes, exceeded: false };
+        let budget = Budget { memory_bytes, exceeded: false, memory: None, gathered: Vec::new() };
         let mut store = Store::new(module.code.engine(), budget);
         store.limiter(|budget| budget);
         if module.clock.is_some() {
             // There is no start function, but a store begins with a deadline in the past.
             store.set_epoch_deadline(u64::from(u32::MAX));
         }
-        let instance = Instance::new(&mut store, &module.code, &[]).map_err(|error| {
+        let instance = module.ready.instantiate(&mut store).map_err(|error| {
             if store.data().exceeded {
                 ScoreError::OutOfMemory
             } else {
@@ -122,6 +126,7 @@ impl Guest {
         }
         let memory =
             instance.get_module_export(&mut store, exports.memory.as_ref()?)?.into_memory()?;
+        store.data_mut().memory = Some(memory);
         let prepare = match symbols {
             0 => Prepare::None(function!(prepare)),
             1 => Prepare::One(function!(prepare)),

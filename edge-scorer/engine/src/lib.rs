@@ -6,7 +6,15 @@
 //!
 //! # The module contract, version 1
 //! - Core WebAssembly, 32-bit, with simd128, relaxed SIMD, bulk memory, reference types and the
-//!   older proposals; one memory, exported as `memory`; no imports, no start function, no threads.
+//!   older proposals; one memory, exported as `memory`; no start function, no threads; no imports but
+//!   the products of `linalg`, which work on addresses in the module's own memory:
+//!   - `dense(x, w, bias, y, rows, k, n, low, high)`: `y = clamp(x[rows, k] · w[k, n] + bias[n])`;
+//!   - `products(a, b, y, count, m, k, n)`: `y[count, m, n] = a[count, m, k] · b[count, k, n]`;
+//!   - `conv(x, w, bias, y, shape, rows, low, high)`: a convolution of channel-first images with
+//!     `w[channels_out, taps]`, whose 17 sizes lie at `shape` as 32-bit numbers.
+//!
+//!   Numbers are `f32`, bounds too, everything else is `i32`. What does not fit the memory, overlaps
+//!   its operands or is too much for one call is a trap.
 //! - Tensors lie in memory little-endian, row-major, without padding, aligned to 16 bytes; `bool`
 //!   is one byte, 0 or 1. A text tensor of n elements is n + 1 unsigned 32-bit offsets (the first
 //!   is 0, none falls) and apart from them the UTF-8 bytes: Apache Arrow's Utf8 layout.
@@ -37,7 +45,6 @@
 //! - HTTP, tokio, JSON of the wire: this crate does not know who asked.
 //! - Admission: how many batches run at a time is for the caller to say.
 //! - Retries: a deterministic guest fails the same way twice.
-//! - The `linalg` imports of the contract's later profile: such modules are refused.
 
 #![warn(missing_docs)]
 
@@ -51,6 +58,7 @@ mod error;
 mod guest;
 mod half;
 mod layout;
+mod linalg;
 mod module;
 mod rules;
 mod scorer;

@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use sha2::{Digest as _, Sha256};
 use shared::Signature;
-use wasmtime::ModuleExport;
+use wasmtime::{InstancePre, Linker, ModuleExport};
 
-use crate::{Trust, clock::Clock, layout::Layout};
+use crate::{Trust, clock::Clock, guest::Budget, layout::Layout};
 
 /// Machine code with its signature. Cheap to clone.
 #[derive(Clone)]
@@ -16,6 +16,8 @@ pub struct Module {
 
 pub(crate) struct Loaded {
     pub(crate) code: wasmtime::Module,
+    /// The same with its imports resolved.
+    pub(crate) ready: InstancePre<Budget>,
     pub(crate) signature: Arc<Signature>,
     pub(crate) inputs: Vec<Layout>,
     pub(crate) outputs: Vec<Layout>,
@@ -49,6 +51,7 @@ impl Module {
         wasm: &[u8],
         signature: Signature,
         code: wasmtime::Module,
+        linker: &Linker<Budget>,
         trust: Trust,
         clock: Option<Arc<Clock>>,
         (memory_cap_bytes, deadline): (u64, Duration),
@@ -57,7 +60,11 @@ impl Module {
             tensors.iter().map(|tensor| Layout::of(&signature, tensor)).collect::<Result<_, _>>()
         };
         let export = |name| code.get_export_index(name);
+        let ready = linker
+            .instantiate_pre(&code)
+            .map_err(|error| crate::ModuleError::Compile(error.into()))?;
         let inner = Loaded {
+            ready,
             inputs: layouts(&signature.inputs)?,
             outputs: layouts(&signature.outputs)?,
             rows: signature.symbols.iter().position(|symbol| symbol.name == "rows"),

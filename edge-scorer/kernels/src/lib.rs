@@ -26,48 +26,68 @@
 
 mod lanes;
 mod math;
+mod space;
 mod tile;
 
 mod activation;
+mod attention;
 mod binary;
 mod cast;
 mod conv;
+mod convolve;
 mod copy;
 mod dense;
 mod labels;
 mod linear;
+mod losses;
 mod lrn;
 mod norm;
+mod normalise;
 mod pool;
+mod quantise;
+mod recurrent;
 mod reduce;
+mod resample;
 mod scores;
+mod spectra;
 mod svm;
 mod tabular;
 mod trees;
 mod unary;
 mod view;
+mod windows;
 
 #[cfg(test)]
 mod noise;
 
 pub use activation::*;
+pub use attention::*;
 pub use binary::*;
 pub use cast::*;
 pub use conv::*;
+pub use convolve::*;
 pub use copy::copy_bytes;
 pub use dense::*;
 pub use labels::*;
 pub use linear::*;
+pub use losses::*;
 pub use lrn::*;
 pub use norm::*;
+pub use normalise::*;
 pub use pool::*;
+pub use quantise::*;
+pub use recurrent::*;
 pub use reduce::*;
+pub use resample::*;
 pub use scores::*;
+pub use space::{Space, put_u32};
+pub use spectra::*;
 pub use svm::*;
 pub use tabular::*;
 pub use trees::*;
 pub use unary::*;
 pub use view::*;
+pub use windows::*;
 
 #[cfg(target_arch = "wasm32")]
 #[panic_handler]

@@ -6,13 +6,12 @@
 use std::sync::Arc;
 
 use axum::{
-    body::Body,
     extract::{FromRequestParts as _, Request, State},
     response::Response,
     routing::post,
 };
-use control::{Call, ServedService, Stage};
-use hyper::{HeaderMap, StatusCode};
+use control::ServedService;
+use hyper::StatusCode;
 use serde::Deserialize;
 use shared::ErrorCode;
 
@@ -38,23 +37,8 @@ async fn execute(State(api): State<Api>, request: Request) -> Result<Response, A
         .get("details")
         .is_some_and(|details| details.eq_ignore_ascii_case("true"));
     let detail = if details { table::Detail::NamesAndTypes } else { table::Detail::Values };
-    let mut call = service.begin();
-    let answer = answer_call(&api, &service, &mut call, &parts.headers, body, detail).await;
-    run::counted(call, &answer);
-    answer
-}
-
-async fn answer_call(
-    api: &Api,
-    service: &ServedService,
-    call: &mut Call<'_>,
-    headers: &HeaderMap,
-    body: Body,
-    detail: table::Detail,
-) -> Result<Response, ApiError> {
-    let body = service::read_json(api, headers, body).await?;
+    let body = service::read_json(&api, &parts.headers, body).await?;
     let scorer = service.scorer().await?;
-    call.received();
 
     let signature = scorer.module().signature().clone();
     let read = run::work(run::is_short(&body), {
@@ -62,13 +46,12 @@ async fn answer_call(
         move || document::read(&body, &Frame::of(&signature))
     });
     let inputs = read.await??.inputs;
-    call.passed(Stage::Parse);
     let write = move |outputs: &[engine::Tensor]| {
         let mut out = Vec::with_capacity(256);
         table::write(&mut out, &signature, outputs, detail);
         out
     };
-    let scored = run::score(service, call, scorer, inputs.tensors, inputs.rows, write).await;
+    let scored = run::score(&service, scorer, inputs.tensors, inputs.rows, write).await;
     scored.map(service::json).map_err(module_error)
 }
 

@@ -11,22 +11,24 @@ use crate::plan::{Arg, Extent};
 
 /// Output channels and pixels of a tile; `kernels::ROWS` and `kernels::COLUMNS`.
 const TILE: [usize; 2] = [4, 8];
+/// Numbers of a window that the host takes; `GATHERED` of `engine::linalg`.
+const LARGEST_WINDOW: usize = 192 * 1024;
 /// `GATHERED_BYTES` of the kernel.
 const GATHERED_BYTES: usize = 256 * 1024;
 
 /// The sizes of a convolution, as `kernels::ConvShape` has them.
 #[derive(Debug, Clone)]
-pub(super) struct Convolution {
-    pub(super) channels: [usize; 2],
-    pub(super) image: [usize; 2],
-    pub(super) result: [usize; 2],
-    pub(super) kernel: [usize; 2],
-    pub(super) strides: [usize; 2],
-    pub(super) dilations: [usize; 2],
-    pub(super) pad_before: [usize; 2],
+pub(crate) struct Convolution {
+    pub(crate) channels: [usize; 2],
+    pub(crate) image: [usize; 2],
+    pub(crate) result: [usize; 2],
+    pub(crate) kernel: [usize; 2],
+    pub(crate) strides: [usize; 2],
+    pub(crate) dilations: [usize; 2],
+    pub(crate) pad_before: [usize; 2],
     /// What an output touches behind the image.
-    pub(super) pad_after: [usize; 2],
-    pub(super) groups: usize,
+    pub(crate) pad_after: [usize; 2],
+    pub(crate) groups: usize,
 }
 
 impl Convolution {
@@ -159,7 +161,7 @@ fn fixed(dims: &[Extent]) -> Result<Vec<usize>, Refusal> {
 
 /// Calls the kernel; `weights` is `[channels_out][taps]`, channels lie along `axis` of the result.
 #[expect(clippy::too_many_arguments, reason = "a convolution is its operands and its sizes")]
-pub(super) fn call(
+pub(crate) fn call(
     l: &mut Lowering<'_>,
     node: &TypedNode,
     axis: usize,
@@ -176,6 +178,41 @@ pub(super) fn call(
     }
     let x = l.read(x)?;
     let y = tail.output(l)?;
+    let [height, width] = convolution.kernel;
+    let title = format!(
+        "convolution {height}×{width}, {}→{channels_out}, {} folded",
+        convolution.channels[0],
+        tail.folded()
+    );
+    let products =
+        convolution.taps() * channels_out * convolution.result[0] * convolution.result[1];
+    // Many small groups are many small products.
+    let per_group = products / convolution.groups;
+    if !convolution.is_depthwise() && l.is_native(per_group) && convolution.taps() <= LARGEST_WINDOW
+    {
+        let taps = convolution.taps();
+        let scaled: Vec<f32> = weights
+            .iter()
+            .enumerate()
+            .map(|(index, weight)| weight * tail.scale[index / taps])
+            .collect();
+        let w = l.planner.weights_f32(format!("weights of {}", node.name), &scaled);
+        let bias = l.planner.weights_f32(format!("bias of {}", node.name), &tail.shift);
+        let name = format!("sizes of {}", node.name);
+        let sizes = l.planner.weights_u32(name, &convolution.numbers());
+        let args = vec![
+            x,
+            Arg::Weights(w),
+            Arg::Weights(bias),
+            Arg::write(y),
+            Arg::Weights(sizes),
+            Arg::Count(rows),
+            Arg::Float(tail.low),
+            Arg::Float(tail.high),
+        ];
+        l.planner.call("linalg.conv", args, title, products as f64 * 0.03 + 200.0);
+        return Ok(Some(vec![Value::Tensor(y)]));
+    }
     let packed = pack(convolution, &weights, &tail);
     let w = l.planner.weights_f32(format!("weights of {}", node.name), &packed);
     let sizes = l.planner.weights_u32(format!("sizes of {}", node.name), &convolution.numbers());
@@ -194,14 +231,6 @@ pub(super) fn call(
         Arg::Float(tail.low),
         Arg::Float(tail.high),
     ];
-    let [height, width] = convolution.kernel;
-    let title = format!(
-        "convolution {height}×{width}, {}→{channels_out}, {} folded",
-        convolution.channels[0],
-        tail.folded()
-    );
-    let products =
-        convolution.taps() * channels_out * convolution.result[0] * convolution.result[1];
     let cost = products as f64 * 0.08 + 100.0;
     if convolution.is_depthwise() {
         l.call_profiled("depthwise_f32", "depthwise_f32_relaxed", args, title, cost * 3.0);

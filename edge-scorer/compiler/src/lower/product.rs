@@ -178,6 +178,29 @@ fn dense(
     taps: usize,
 ) {
     let outputs = tail.scale.len();
+    let per_row = rows.evaluate(&[1, 64, 64, 64]).unwrap_or(1) as f64;
+    let title = format!("dense {taps}→{outputs}, {} folded", tail.folded());
+    if l.is_native(taps * outputs) {
+        let turned: Vec<f32> = (0..taps)
+            .flat_map(|tap| (0..outputs).map(move |n| weights[n * taps + tap] * tail.scale[n]))
+            .collect();
+        let w = l.planner.weights_f32(format!("weights of {}", node.name), &turned);
+        let bias = l.planner.weights_f32(format!("bias of {}", node.name), &tail.shift);
+        let args = vec![
+            x,
+            Arg::Weights(w),
+            Arg::Weights(bias),
+            Arg::write(y),
+            Arg::Count(rows),
+            Arg::count(taps),
+            Arg::count(outputs),
+            Arg::Float(tail.low),
+            Arg::Float(tail.high),
+        ];
+        let cost = per_row * (taps * outputs) as f64 * 0.05 + 100.0;
+        l.planner.call("linalg.dense", args, title, cost);
+        return;
+    }
     let mut packed = Vec::with_capacity(outputs.next_multiple_of(PANEL) * (taps + 1));
     for panel in 0..outputs.div_ceil(PANEL) {
         let columns = panel * PANEL..(panel + 1) * PANEL;
@@ -209,8 +232,6 @@ fn dense(
         Arg::Float(tail.low),
         Arg::Float(tail.high),
     ];
-    let title = format!("dense {taps}→{outputs}, {} folded", tail.folded());
-    let per_row = rows.evaluate(&[1, 64, 64, 64]).unwrap_or(1) as f64;
     let cost = per_row * (taps * outputs) as f64 * 0.1 + 20.0;
     l.call_profiled("dense_f32", "dense_f32_relaxed", args, title, cost);
 }
@@ -259,6 +280,19 @@ fn both_computed(
         let name = format!("{} (rows)", node.name);
         l.planner.buffer(name, ElementType::Float32, product(&y_shape))
     };
+    let work = [&count, &rows, &columns, &taps]
+        .iter()
+        .map(|extent| extent.evaluate(&[1, 64, 64, 64]).unwrap_or(1) as f64)
+        .product::<f64>();
+    if l.is_native(work as usize) {
+        let mut args = vec![left, right, Arg::write(direct)];
+        args.extend([count, rows, taps, columns].map(Arg::Count));
+        l.planner.call("linalg.products", args, "products", work * 0.05 + 100.0);
+        if in_order {
+            return Ok(Some(vec![Value::Tensor(direct)]));
+        }
+        return moved_apart(l, node, direct, &y_order, &y_shape);
+    }
     let panels = columns.clone().plus(Extent::from(PANEL - 1)).divided_by(PANEL as i64);
     let scratch = panels
         .times(Extent::from(PANEL))
@@ -266,10 +300,6 @@ fn both_computed(
         .plus(taps.clone().times(Extent::from(4)));
     let scratch =
         l.planner.buffer(format!("scratch of {}", node.name), ElementType::Float32, scratch);
-    let work = [&count, &rows, &columns, &taps]
-        .iter()
-        .map(|extent| extent.evaluate(&[1, 64, 64, 64]).unwrap_or(1) as f64)
-        .product::<f64>();
     let args = vec![
         left,
         right,

@@ -16,13 +16,13 @@ const AXES: usize = 5;
 
 /// A strided copy in the making, outermost axis first.
 #[derive(Debug, Default, Clone)]
-pub(super) struct View {
+pub(crate) struct View {
     axes: Vec<[Extent; 3]>,
 }
 
 impl View {
     /// Adds an axis: its size, and its strides in source and target, in elements.
-    pub(super) fn axis(&mut self, size: Extent, from: Extent, to: Extent) {
+    pub(crate) fn axis(&mut self, size: Extent, from: Extent, to: Extent) {
         if size.fixed() == Some(1) {
             return;
         }
@@ -40,7 +40,7 @@ impl View {
     }
 
     /// Appends the copy.
-    pub(super) fn copy(
+    pub(crate) fn copy(
         mut self,
         l: &mut Lowering<'_>,
         from: Arg,
@@ -66,7 +66,7 @@ impl View {
 }
 
 /// The kernel for elements of a width.
-pub(super) fn sized(
+pub(crate) fn sized(
     element: ElementType,
     [one, two, four, eight]: [&'static str; 4],
 ) -> Result<&'static str, Refusal> {
@@ -80,7 +80,7 @@ pub(super) fn sized(
 }
 
 /// Elements from one index of each axis to the next.
-pub(super) fn strides(shape: &[Extent]) -> Vec<Extent> {
+pub(crate) fn strides(shape: &[Extent]) -> Vec<Extent> {
     (0..shape.len()).map(|axis| product(&shape[axis + 1..])).collect()
 }
 

@@ -1,13 +1,14 @@
 //! Carries an [`Operator`] through tract, first untyped, then typed.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
+use tract_onnx::tract_hir::infer::Factoid;
 use tract_onnx::tract_hir::internal::*;
-use tract_onnx::tract_hir::ops::expandable::{Expansion, expand};
 
-use super::{Fact, Operator};
+use super::{Fact, Known, Operator};
 use crate::lower::Value;
 
 /// An operator and which of its outputs the node has.
@@ -20,14 +21,16 @@ pub(crate) struct Carried {
 }
 
 /// Builds a node's operator; what tract's register calls.
-pub(super) fn carry<O: Operator>(
-    _: &ParsingContext<'_>,
+pub(crate) fn carry<O: Operator>(
+    context: &ParsingContext<'_>,
     node: &NodeProto,
 ) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
-    let operator = O::parse(node).map_err(|reason| anyhow!("{reason}"))?;
+    let operator = O::parse_at(node, context.onnx_operator_set_version)
+        .map_err(|reason| anyhow!("{reason}"))?;
     let outputs = (0..node.output.len()).filter(|i| !node.output[*i].is_empty()).collect();
     let name = node.op_type.clone();
-    Ok((expand(Carried { name, operator: Arc::new(operator), outputs }), Vec::new()))
+    let carried = Carried { name, operator: Arc::new(operator), outputs };
+    Ok((Box::new(Untyped(carried)), Vec::new()))
 }
 
 impl Carried {
@@ -40,9 +43,13 @@ impl Carried {
         self.outputs.iter().filter_map(|index| values.get(*index).cloned()).collect()
     }
 
-    fn facts(&self, inputs: &[Fact]) -> TractResult<Vec<Fact>> {
-        let all =
-            self.operator.outputs(inputs).map_err(|reason| anyhow!("{}: {reason}", self.name))?;
+    /// The facts of the outputs that the node has; `None` while a value is not known.
+    fn facts(&self, inputs: &[Known]) -> TractResult<Option<Vec<Fact>>> {
+        let Some(all) =
+            self.operator.infer(inputs).map_err(|reason| anyhow!("{}: {reason}", self.name))?
+        else {
+            return Ok(None);
+        };
         self.outputs
             .iter()
             .map(|index| {
@@ -50,7 +57,8 @@ impl Carried {
                     .cloned()
                     .ok_or_else(|| anyhow!("{} has too many outputs", self.name))
             })
-            .collect()
+            .collect::<TractResult<Vec<Fact>>>()
+            .map(Some)
     }
 }
 
@@ -62,48 +70,67 @@ impl PartialEq for Carried {
 
 impl Eq for Carried {}
 
-impl Expansion for Carried {
+/// The operator in a graph whose types and shapes are still being found out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Untyped(Carried);
+
+impl Op for Untyped {
     fn name(&self) -> StaticName {
-        self.name.clone().into()
+        self.0.name.clone().into()
+    }
+
+    not_a_typed_op!();
+}
+
+impl EvalOp for Untyped {
+    not_out_of_plan!();
+}
+
+impl InferenceOp for Untyped {
+    /// Shapes come from the inputs alone, once all that they depend on is known.
+    fn infer_facts(
+        &mut self,
+        inputs: TVec<&InferenceFact>,
+        outputs: TVec<&InferenceFact>,
+        observed: TVec<&InferenceFact>,
+    ) -> TractResult<(TVec<InferenceFact>, TVec<InferenceFact>, TVec<InferenceFact>)> {
+        if outputs.len() != self.0.outputs.len() {
+            bail!("{} has {} outputs, not {}", self.0.name, self.0.outputs.len(), outputs.len());
+        }
+        let known = inputs
+            .iter()
+            .map(|input| {
+                let datum_type = input.datum_type.concretize()?;
+                let shape = input.shape.concretize()?;
+                Some(Known { fact: Fact { datum_type, shape }, value: input.value.concretize() })
+            })
+            .collect::<Option<Vec<Known>>>();
+        let mut found: TVec<InferenceFact> = outputs.into_iter().cloned().collect();
+        let facts = known.map(|known| self.0.facts(&known)).transpose()?.flatten();
+        for (output, fact) in found.iter_mut().zip(facts.into_iter().flatten()) {
+            let fact = InferenceFact::dt_shape(fact.datum_type, fact.shape);
+            output.unify_with(&fact)?;
+        }
+        let all = |facts: TVec<&InferenceFact>| facts.into_iter().cloned().collect();
+        Ok((all(inputs), found, all(observed)))
     }
 
     fn nboutputs(&self) -> TractResult<usize> {
-        Ok(self.outputs.len())
+        Ok(self.0.outputs.len())
     }
 
-    fn rules<'r, 'p: 'r, 's: 'r>(
-        &'s self,
-        s: &mut Solver<'r>,
-        inputs: &'p [TensorProxy],
-        outputs: &'p [TensorProxy],
-    ) -> InferenceResult {
-        if outputs.len() != self.outputs.len() {
-            bail!("{} has {} outputs, not {}", self.name, self.outputs.len(), outputs.len());
-        }
-        s.given_all(inputs.iter().map(|input| &input.datum_type), move |s, types| {
-            s.given_all(inputs.iter().map(|input| &input.shape), move |s, shapes| {
-                let facts: Vec<Fact> = types
-                    .iter()
-                    .zip(shapes)
-                    .map(|(datum_type, shape)| Fact { datum_type: *datum_type, shape })
-                    .collect();
-                for (output, fact) in outputs.iter().zip(self.facts(&facts)?) {
-                    s.equals(&output.datum_type, fact.datum_type)?;
-                    s.equals(&output.shape, fact.shape)?;
-                }
-                Ok(())
-            })
-        })
-    }
-
-    fn wire(
+    fn to_typed(
         &self,
-        prefix: &str,
-        model: &mut TypedModel,
-        inputs: &[OutletId],
+        _: &InferenceModel,
+        node: &InferenceNode,
+        target: &mut TypedModel,
+        mapping: &HashMap<OutletId, OutletId>,
     ) -> TractResult<TVec<OutletId>> {
-        model.wire_node(prefix, self.clone(), inputs)
+        let inputs: TVec<OutletId> = node.inputs.iter().map(|input| mapping[input]).collect();
+        target.wire_node(&node.name, self.0.clone(), &inputs)
     }
+
+    as_op!();
 }
 
 impl Op for Carried {
@@ -121,11 +148,17 @@ impl EvalOp for Carried {
 
 impl TypedOp for Carried {
     fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
-        let facts: Vec<Fact> = inputs
+        let known: Vec<Known> = inputs
             .iter()
-            .map(|fact| Fact { datum_type: fact.datum_type, shape: fact.shape.to_tvec() })
+            .map(|fact| Known {
+                fact: Fact { datum_type: fact.datum_type, shape: fact.shape.to_tvec() },
+                value: fact.konst.clone(),
+            })
             .collect();
-        Ok(self.facts(&facts)?.into_iter().map(|f| f.datum_type.fact(&*f.shape)).collect())
+        let Some(facts) = self.facts(&known)? else {
+            bail!("{}: its shape depends on a value that is known only at run time", self.name);
+        };
+        Ok(facts.into_iter().map(|f| f.datum_type.fact(&*f.shape)).collect())
     }
 
     as_op!();

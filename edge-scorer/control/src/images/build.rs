@@ -314,10 +314,17 @@ fn driver_refusal(parts: &ImageParts, error: ControlError) -> ControlError {
     }
 }
 
+/// Dense products and convolutions run natively where the host has kernels of its own for them.
+const DEFAULT_PROFILE: Profile = if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
+    Profile::Linalg
+} else {
+    Profile::Relaxed
+};
+
 /// `targetRuntime.properties.profile`, else the default.
 fn profile(manifest: &Manifest) -> Result<Profile, ControlError> {
     match manifest.target_runtime.properties.get("profile") {
-        None => Ok(Profile::Relaxed),
+        None => Ok(DEFAULT_PROFILE),
         Some(text) => text.parse().map_err(|message: String| {
             ControlError::invalid(message, "Change `targetRuntime.properties.profile`.")
         }),

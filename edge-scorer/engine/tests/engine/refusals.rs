@@ -116,7 +116,7 @@ fn every_export_is_needed_with_its_type() {
 }
 
 #[test]
-fn nothing_may_be_imported() {
+fn nothing_but_products_may_be_imported() {
     for (import, what) in [
         (
             r#"(import "wasi_snapshot_preview1" "fd_write" (func (param i32) (result i32)))"#,

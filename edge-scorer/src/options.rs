@@ -109,6 +109,15 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) cors_origin: Option<Vec<String>>,
 
+    /// Address and port that serves /metrics to anybody, in plain HTTP and nothing else [default: none].
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "EDGE_SCORER_METRICS_LISTEN",
+        help_heading = "Network"
+    )]
+    pub(crate) metrics_listen: Option<SocketAddr>,
+
     /// Most time for one scoring call [default: 30s].
     #[arg(long, value_name = "TIME", env = "EDGE_SCORER_SCORE_TIMEOUT", help_heading = "Limits")]
     pub(crate) score_timeout: Option<TimeSpan>,
@@ -235,6 +244,7 @@ pub(crate) struct Settings {
     pub(crate) public_url: Option<String>,
     pub(crate) allow_host: Vec<String>,
     pub(crate) cors_origin: Vec<String>,
+    pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) score_timeout: TimeSpan,
     pub(crate) max_score_body: ByteSize,
     pub(crate) max_management_body: ByteSize,

@@ -82,11 +82,24 @@ async fn serve(settings: &Settings, terminal: Terminal) -> Result<(), Failure> {
     let config = api_config(settings, address);
     let limits = config.limits.clone();
     let router = api::router(control.clone(), config);
-    announce(&endpoint, &tls, &control, first_start, terminal).await?;
+    let scraped = match settings.metrics_listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    let metrics = scraped.as_ref().map(TcpListener::local_addr).transpose()?;
+    announce(&endpoint, metrics, &tls, &control, first_start, terminal).await?;
     if settings.demo {
         tokio::spawn(install_demo(control.clone()));
     }
+    let scrapes = scraped.map(|listener| {
+        let (metrics, limits) = (router.metrics_only(), limits.clone());
+        let never = std::future::pending();
+        tokio::spawn(api::serve(listener, metrics, TlsChoice::Plain, limits, never))
+    });
     let served = api::serve(listener, router, tls, limits, stop.requested()).await;
+    if let Some(scrapes) = scrapes {
+        scrapes.abort();
+    }
     control.shutdown().await;
     served.map_err(|error| Failure::new(Exit::Internal, error.to_string()).because(error))
 }
@@ -222,12 +235,16 @@ pub(crate) fn last_endpoint(data: &Path) -> Option<String> {
 
 async fn announce(
     endpoint: &str,
+    metrics: Option<SocketAddr>,
     tls: &TlsChoice,
     control: &Control,
     first_start: Option<FirstStart>,
     terminal: Terminal,
 ) -> Result<(), Failure> {
     let mut lines = format!("listening on {endpoint}\n");
+    if let Some(address) = metrics {
+        lines.push_str(&format!("metrics on http://{address}/metrics\n"));
+    }
     if let TlsChoice::Files { certificate, .. } = tls {
         terminal.note(&format!("clients must trust {}", certificate.display()));
     }

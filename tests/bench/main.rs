@@ -1,6 +1,6 @@
 //! Measures ours beside its peers, in one run on one machine, and prints Markdown.
 //!
-//! `cargo xtask bench [-- --only in-process|http|compile] [--seconds N]`
+//! `cargo xtask bench [-- --only in-process|http|compile|metrics] [--seconds N]`
 //!
 //! The load generator runs on the same cores as the servers. Peers take turns and each figure is the
 //! median of several rounds, so that a busy moment of the machine hits all of them alike.
@@ -12,6 +12,7 @@ mod compile;
 mod http;
 mod in_process;
 mod machine;
+mod metrics;
 
 use clap::{Parser, ValueEnum};
 
@@ -37,6 +38,8 @@ enum Part {
     Http,
     /// Compile times and sizes.
     Compile,
+    /// What it costs to count a call.
+    Metrics,
 }
 
 fn main() {
@@ -48,6 +51,9 @@ fn main() {
     }
     if wanted(Part::Compile) {
         compile::measure();
+    }
+    if wanted(Part::Metrics) {
+        metrics::measure();
     }
     if wanted(Part::Http) {
         http::measure(arguments.seconds);

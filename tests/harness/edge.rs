@@ -6,7 +6,7 @@ use std::{
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc,
+    sync::{Mutex, mpsc},
     time::Duration,
 };
 
@@ -24,6 +24,8 @@ pub struct Edge {
     folder: tempfile::TempDir,
     flags: Vec<String>,
     process: Option<Child>,
+    /// What it says on stdout after its first line.
+    lines: Mutex<Option<mpsc::Receiver<String>>>,
 }
 
 /// `edge-scorer`, built in the profile of the running test.
@@ -48,6 +50,7 @@ impl Edge {
             folder: tempfile::tempdir().unwrap(),
             flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
             process: None,
+            lines: Mutex::new(None),
         };
         edge.restart();
         edge
@@ -73,18 +76,30 @@ impl Edge {
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || {
-            let _ = sender.send(lines.next());
-            lines.for_each(drop);
+            lines.by_ref().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
         });
         let first = receiver.recv_timeout(PATIENCE);
         self.process = Some(process);
+        self.lines = Mutex::new(Some(receiver));
 
-        let Ok(Some(Ok(line))) = first else {
+        let Ok(line) = first else {
             panic!("the server did not start; it wrote:\n{}", self.log());
         };
         let url = line.strip_prefix("listening on ");
         let url = url.unwrap_or_else(|| panic!("its first line is `{line}`")).trim();
         url.trim_end_matches('/').clone_into(&mut self.url);
+    }
+
+    /// The rest of the next line on stdout that begins with `words`.
+    pub fn said(&self, words: &str) -> String {
+        let lines = self.lines.lock().unwrap();
+        loop {
+            let line = lines.as_ref().unwrap().recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|_| panic!("it never said `{words}…`"));
+            if let Some(rest) = line.strip_prefix(words) {
+                return rest.trim().to_owned();
+            }
+        }
     }
 
     /// Ends it as a power cut would: `kill -9`, nothing flushed, nothing said.

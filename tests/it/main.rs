@@ -10,6 +10,7 @@ mod concurrency;
 mod crashes;
 mod fixtures;
 mod identity;
+mod metrics;
 mod networks;
 mod numeric;
 mod publishing;

@@ -40,6 +40,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("object_store", &["control"]),
     ("jsonwebtoken", &["control"]),
     ("argon2", &["control"]),
+    ("procfs", &["control"]),
+    ("prost", &["control", "api"]),
     ("reqwest", &["control", "edge-scorer", "tests"]),
     ("clap", &["edge-scorer", "tests", "xtask"]),
     ("indicatif", &["edge-scorer"]),
@@ -47,6 +49,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("leptos_router", &["app"]),
     ("web-sys", &["app"]),
     ("gloo-net", &["app"]),
+    ("plotters", &["app"]),
     ("ort", &["tests"]),
     ("tokio", &["control", "api", "edge-scorer", "tests"]),
 ];

@@ -18,6 +18,7 @@ const LOAD_GENERATOR: [(&str, &str); 1] = [("wrk", "wrk")];
 /// Runs every test, or what `arguments` select.
 pub(crate) fn test(arguments: &[String]) -> Result<()> {
     tools::programs(&BROWSER)?;
+    tools::prometheus()?;
     build()?;
     step("running the tests", || {
         let mut test = cargo(["test", "--release", "--workspace"]);

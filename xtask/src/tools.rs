@@ -90,6 +90,42 @@ pub(crate) fn wasm_opt() -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Unpacks Debian's Prometheus under `target/tools`, where the story that scrapes with it looks.
+/// Installed as a package it would start as a service.
+pub(crate) fn prometheus() -> Result<()> {
+    let home = root().join("target/tools/prometheus-debian");
+    if home.join("usr/bin/prometheus").is_file() || on_path("prometheus") {
+        return Ok(());
+    }
+    if !on_path("apt-get") || !on_path("dpkg-deb") {
+        bail!("please install Prometheus 2.40 or newer, then run this again");
+    }
+    step("unpacking Debian's Prometheus", || {
+        let folder = home.with_extension("unfinished");
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder)?;
+        let download = || {
+            let mut download = Command::new("apt-get");
+            download.args(["download", "-qq", "prometheus"]).current_dir(&folder);
+            run(download)
+        };
+        if download().is_err() {
+            let mut update = Command::new("apt-get");
+            update.args(["update", "-qq"]);
+            run(update)?;
+            download()?;
+        }
+        for package in std::fs::read_dir(&folder)?.filter_map(Result::ok) {
+            let mut unpack = Command::new("dpkg-deb");
+            unpack.arg("-x").arg(package.path()).arg(&folder);
+            run(unpack)?;
+            std::fs::remove_file(package.path())?;
+        }
+        std::fs::rename(&folder, &home)?;
+        Ok(())
+    })
+}
+
 /// Adds the target that `app` and `kernels` are built for, where rustup does not do so by itself
 /// (`RUSTUP_AUTO_INSTALL=0` keeps it from reading the targets of `rust-toolchain.toml`).
 pub(crate) fn wasm_target() -> Result<()> {

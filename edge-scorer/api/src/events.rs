@@ -13,6 +13,7 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
+use control::Live;
 use futures::{Stream, StreamExt as _};
 use hyper::header::{HeaderName, HeaderValue};
 use serde::Serialize;
@@ -44,12 +45,30 @@ where
     T: Linked + Serialize,
     S: Stream<Item = T> + Send + 'static,
 {
-    let events = changes
-        .map(move |mut change| {
-            change.link(&endpoint);
-            Event::default().event(name).json_data(&change)
-        })
-        .take_until(closing.cancelled_owned());
+    let events = changes.map(move |mut change| {
+        change.link(&endpoint);
+        Event::default().event(name).json_data(&change)
+    });
+    respond(events, Closing(closing))
+}
+
+/// Sends each second as an event called `name` whose id is the second's.
+pub(crate) fn numbered<T, S>(name: &'static str, seconds: S, closing: Closing) -> Response
+where
+    T: Serialize,
+    S: Stream<Item = Live<T>> + Send + 'static,
+{
+    let events = seconds.map(move |live| {
+        Event::default().event(name).id(live.id.to_string()).json_data(&live.second)
+    });
+    respond(events, closing)
+}
+
+fn respond<E: Into<axum::BoxError>>(
+    events: impl Stream<Item = Result<Event, E>> + Send + 'static,
+    Closing(closing): Closing,
+) -> Response {
+    let events = events.take_until(closing.cancelled_owned());
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
     let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
     // A proxy that collects answers before it passes them on would hold events back.

@@ -23,6 +23,32 @@ pub(crate) enum Family {
     Arm,
 }
 
+impl Family {
+    /// Every family, in the order of its declaration.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::ModelManagement,
+        Self::Scoring,
+        Self::Rrs,
+        Self::OpenInference,
+        Self::Token,
+        Self::Console,
+        Self::Arm,
+    ];
+
+    /// As metrics name it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ModelManagement => "model_management",
+            Self::Scoring => "scoring",
+            Self::Rrs => "rrs",
+            Self::OpenInference => "open_inference",
+            Self::Token => "token",
+            Self::Console => "console",
+            Self::Arm => "arm",
+        }
+    }
+}
+
 /// First segments that are no tenant's name.
 const ROOTS: [&str; 17] = [
     "api",

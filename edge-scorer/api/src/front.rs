@@ -37,21 +37,21 @@ use shared::{ErrorCode, paths};
 use tower::Service;
 
 use crate::{
-    config::ApiConfig,
     console::Console,
     cors::{self, Origins},
     error::ApiError,
     family::Family,
     fold::Paths,
     host::{self, Hosts},
+    metrics,
     request_id::RequestIds,
+    state::Api,
 };
 
 /// Everything that is served: the routes behind their one layer. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Front(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     hosts: Hosts,
     origins: Origins,
@@ -60,16 +60,18 @@ struct Inner {
     tls: bool,
     routes: Router,
     scoring: Router,
+    api: Api,
 }
 
 impl Front {
     /// `templates` are the paths of `routes` and `scoring`, whose fixed segments are folded.
     pub(crate) fn new<'a>(
-        config: &ApiConfig,
+        api: &Api,
         templates: impl IntoIterator<Item = &'a str>,
         routes: Router,
         scoring: Router,
     ) -> Self {
+        let config = &api.config;
         let mut paths = Paths::of(templates.into_iter().chain(["/console/{*rest}"]));
         // The oldest documents call an account so.
         paths.alias("hostingAccounts", "accounts");
@@ -81,7 +83,13 @@ impl Front {
             tls: config.tls,
             routes,
             scoring,
+            api: api.clone(),
         }))
+    }
+
+    /// `/metrics` alone, for whoever reaches the listener that serves it.
+    pub fn metrics_only(&self) -> Router {
+        metrics::open_to_all(self.0.api.clone())
     }
 
     async fn answer(self, request: Request) -> Response {
@@ -94,6 +102,7 @@ impl Front {
 
         let mut response = worded(family, response, &ids);
         dress(&mut response, family, self.0.tls);
+        self.0.api.http.record(family, response.status(), started.elapsed());
         note(&method, path.path(), family, response.status(), &ids, started);
         ids.write(response.headers_mut());
         response

@@ -31,6 +31,7 @@ mod images;
 mod links;
 mod lists;
 mod manifests;
+mod metrics;
 mod models;
 mod operations;
 mod principals;

@@ -8,9 +8,9 @@ mod walk;
 use control::Control;
 
 use crate::{
-    accounts, artifacts, config::ApiConfig, deployments, front::Front, images, manifests, models,
-    operations, principals, routes::Routes, scoring, services, sessions, state::Api, subscriptions,
-    tokens, uploads, version,
+    accounts, artifacts, config::ApiConfig, deployments, front::Front, images, manifests, metrics,
+    models, operations, principals, routes::Routes, scoring, services, sessions, state::Api,
+    subscriptions, tokens, uploads, version,
 };
 
 /// Everything that is served, as one service.
@@ -19,7 +19,7 @@ pub fn router(control: Control, config: ApiConfig) -> Front {
     let (routes, mut templates) = management().finish(api.clone());
     let (scoring, more) = scoring::routes().finish(api.clone());
     templates.extend(more);
-    Front::new(&api.config, templates.iter().map(String::as_str), routes, scoring)
+    Front::new(&api, templates.iter().map(String::as_str), routes, scoring)
 }
 
 fn management() -> Routes {
@@ -29,6 +29,7 @@ fn management() -> Routes {
         deployments::routes(),
         images::routes(),
         manifests::routes(),
+        metrics::routes(),
         models::routes(),
         operations::routes(),
         principals::routes(),

@@ -4,7 +4,7 @@ use std::{ops::Deref, sync::Arc};
 
 use control::Control;
 
-use crate::config::ApiConfig;
+use crate::{config::ApiConfig, metrics::HttpMeter};
 
 /// The domain and how it is served; cheap to clone.
 #[derive(Clone)]
@@ -16,11 +16,13 @@ pub(crate) struct Shared {
     pub(crate) control: Control,
     /// How it is served.
     pub(crate) config: ApiConfig,
+    /// What was asked of it.
+    pub(crate) http: HttpMeter,
 }
 
 impl Api {
     pub(crate) fn new(control: Control, config: ApiConfig) -> Self {
-        Self(Arc::new(Shared { control, config }))
+        Self(Arc::new(Shared { control, config, http: HttpMeter::default() }))
     }
 }
 

@@ -140,6 +140,12 @@ impl Slots {
         self.lock().limits.slots
     }
 
+    /// Slots at this moment, and calls that wait for one.
+    pub(crate) fn depth(&self) -> (u32, u32) {
+        let state = self.lock();
+        (state.limits.slots, u32::try_from(state.waiting.len()).unwrap_or(u32::MAX))
+    }
+
     /// The integrals up to now.
     pub(crate) fn usage(&self) -> Usage {
         let mut state = self.lock();

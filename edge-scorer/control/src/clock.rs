@@ -7,6 +7,11 @@ pub(crate) fn now() -> i64 {
     jiff::Timestamp::now().as_microsecond()
 }
 
+/// Whole seconds of a moment.
+pub(crate) fn seconds(micros: i64) -> i64 {
+    micros.div_euclid(1_000_000)
+}
+
 /// As the wire shows it.
 pub(crate) fn timestamp(micros: i64) -> Timestamp {
     jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()

@@ -11,6 +11,7 @@ use crate::{
     first_start,
     folder::{DataFolder, master_key_path, store_path},
     identity::{Attempts, Directory, Secrets, Sessions, SigningKeys, VerifiedTokens},
+    metrics::Metrics,
     operations::Runner,
     store::Store,
     uploads::UploadTurns,
@@ -41,6 +42,7 @@ pub(crate) struct Inner {
     pub(crate) signing_keys: SigningKeys,
     pub(crate) verified_tokens: VerifiedTokens,
     pub(crate) routes: Routes,
+    pub(crate) metrics: Metrics,
     pub(crate) runner: Runner,
     pub(crate) uploads: UploadTurns,
     pub(crate) children: Arc<Children>,
@@ -131,6 +133,7 @@ impl Control {
             children: Arc::new(Children::new(&config, &folder)),
             program: program(&config),
             routes: Routes::default(),
+            metrics: Metrics::default(),
             attempts: Attempts::default(),
             sessions: Sessions::default(),
             verified_tokens: VerifiedTokens::default(),
@@ -168,6 +171,7 @@ impl Control {
     /// Stops background work and closes the store; interrupted operations go on at the next start.
     pub async fn shutdown(&self) {
         self.inner.runner.stop().await;
+        self.stop_metrics().await;
         self.inner.store.close().await;
     }
 }

@@ -17,6 +17,7 @@ const ROUNDS: u32 = 720;
 impl Control {
     pub(crate) fn start_housekeeping(&self) {
         self.start_autoscaler();
+        self.start_metrics();
         self.inner.runner.spawn(keep_house(Arc::downgrade(&self.inner)));
     }
 

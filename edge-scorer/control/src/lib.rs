@@ -43,6 +43,7 @@ mod uploads;
 mod admission;
 mod child;
 mod demo;
+mod metrics;
 mod routes;
 
 pub mod admin;
@@ -64,6 +65,10 @@ pub use identity::{
 pub use images::ImageFilter;
 pub use lists::{ListQuery, Listed};
 pub use manifests::ManifestFilter;
+pub use metrics::{
+    AtomicHistogram, Call, Exposed, ExposedKind, ExposedSeries, ExposedValue, Histogram, Live,
+    LiveFrom, Meter, MetricsQuery, Outcome, SCHEMA, Stage, ZERO_THRESHOLD,
+};
 pub use models::ModelFilter;
 pub use operations::OperationFilter;
 pub use routes::{Routes, ServedService};

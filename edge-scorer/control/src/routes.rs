@@ -17,7 +17,7 @@ use subtle::ConstantTimeEq as _;
 use tokio::sync::OnceCell;
 
 use crate::{
-    Action, AdmissionError, ControlError, Kind, Permit, Principal, Scope,
+    Action, AdmissionError, Call, ControlError, Kind, Meter, Permit, Principal, Scope,
     admission::Slots,
     blobs::Blobs,
     child::{Children, Outcome, Task},
@@ -68,6 +68,7 @@ pub struct ServedService {
     pub(crate) account_id: String,
     pub(crate) effect: Effect,
     pub(crate) slots: Arc<Slots>,
+    pub(crate) meter: Arc<Meter>,
     pub(crate) keys: Arc<ServiceKeys>,
     /// The current one first, then those it served before.
     pub(crate) modules: Vec<Arc<ServedModule>>,
@@ -106,6 +107,11 @@ impl ServedService {
     /// Whether an access token's principal may call it.
     pub fn open_to(&self, principal: &Principal) -> bool {
         principal.may(Action::Score, &self.scope)
+    }
+
+    /// A call of this service begins; it counts from here on.
+    pub fn begin(&self) -> Call<'_> {
+        self.meter.begin()
     }
 
     /// Waits for a slot. The call may run as long as the permit lives.

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use axum::{
     Json,
+    body::Body,
     extract::{FromRequestParts as _, Request, State},
     http::request::Parts,
     response::Response,
     routing::{get, post},
 };
-use control::ServedService;
+use control::{Call, ServedService, Stage};
 use engine::Scorer;
 use hyper::{
-    StatusCode,
+    HeaderMap, StatusCode,
     header::{self, HeaderName, HeaderValue},
 };
 use serde::Deserialize;
@@ -107,10 +108,24 @@ async fn ready(State(api): State<Api>, request: Request) -> Result<StatusCode, A
 
 async fn infer(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
-    let Model { service, scorer, version } = Model::enter(&api, &mut parts).await?;
+    let model = Model::enter(&api, &mut parts).await?;
+    let mut call = model.service.begin();
+    let answer = answer_call(&api, &model, &mut call, &parts.headers, body).await;
+    run::counted(call, &answer);
+    answer
+}
+
+async fn answer_call(
+    api: &Api,
+    Model { service, scorer, version }: &Model,
+    call: &mut Call<'_>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
     let limit = api.config.limits.scoring_body_bytes;
-    let body = body::read(&parts.headers, body, limit, "an inference request's body").await?;
-    let json_bytes = match parts.headers.get(JSON_LENGTH) {
+    let body = body::read(headers, body, limit, "an inference request's body").await?;
+    call.received();
+    let json_bytes = match headers.get(JSON_LENGTH) {
         None => body.len(),
         Some(length) => length
             .to_str()
@@ -133,13 +148,14 @@ async fn infer(State(api): State<Api>, request: Request) -> Result<Response, Api
         }
     });
     let mut asked = asked.await??;
+    call.passed(Stage::Parse);
     let inputs = std::mem::take(&mut asked.inputs);
     let rows = inputs.first().and_then(|input| input.shape().first()).copied().unwrap_or(1);
-    let name = service.public_name.clone();
+    let (name, version) = (service.public_name.clone(), *version);
     let write = move |outputs: &[engine::Tensor]| {
         inference::write(&asked, (&name, version), &signature, outputs)
     };
-    let answer = run::score(&service, scorer, inputs, rows, write).await?;
+    let answer = run::score(service, call, Arc::clone(scorer), inputs, rows, write).await?;
 
     let mut response = service::json(answer.body);
     if let Some(length) = answer.json_bytes {

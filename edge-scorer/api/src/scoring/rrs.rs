@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use axum::{
+    body::Body,
     extract::{FromRequestParts as _, Request, State},
     response::Response,
     routing::post,
 };
-use control::ServedService;
-use hyper::StatusCode;
+use control::{Call, ServedService, Stage};
+use hyper::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use shared::ErrorCode;
 
@@ -37,8 +38,23 @@ async fn execute(State(api): State<Api>, request: Request) -> Result<Response, A
         .get("details")
         .is_some_and(|details| details.eq_ignore_ascii_case("true"));
     let detail = if details { table::Detail::NamesAndTypes } else { table::Detail::Values };
-    let body = service::read_json(&api, &parts.headers, body).await?;
+    let mut call = service.begin();
+    let answer = answer_call(&api, &service, &mut call, &parts.headers, body, detail).await;
+    run::counted(call, &answer);
+    answer
+}
+
+async fn answer_call(
+    api: &Api,
+    service: &ServedService,
+    call: &mut Call<'_>,
+    headers: &HeaderMap,
+    body: Body,
+    detail: table::Detail,
+) -> Result<Response, ApiError> {
+    let body = service::read_json(api, headers, body).await?;
     let scorer = service.scorer().await?;
+    call.received();
 
     let signature = scorer.module().signature().clone();
     let read = run::work(run::is_short(&body), {
@@ -46,12 +62,13 @@ async fn execute(State(api): State<Api>, request: Request) -> Result<Response, A
         move || document::read(&body, &Frame::of(&signature))
     });
     let inputs = read.await??.inputs;
+    call.passed(Stage::Parse);
     let write = move |outputs: &[engine::Tensor]| {
         let mut out = Vec::with_capacity(256);
         table::write(&mut out, &signature, outputs, detail);
         out
     };
-    let scored = run::score(&service, scorer, inputs.tensors, inputs.rows, write).await;
+    let scored = run::score(service, call, scorer, inputs.tensors, inputs.rows, write).await;
     scored.map(service::json).map_err(module_error)
 }
 

@@ -1,8 +1,12 @@
 //! Scores where it disturbs nobody, and words what can go wrong.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use control::{AdmissionError, Permit, ServedService};
+use axum::response::Response;
+use control::{AdmissionError, Call, Meter, Outcome, Permit, ServedService, Stage};
 use engine::{ScoreError, Scorer, Tensor};
 use hyper::StatusCode;
 use shared::{ErrorCode, ErrorDetail};
@@ -31,22 +35,53 @@ pub(super) async fn work<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)
 }
 
+/// Ends a call the way that its answer says.
+pub(super) fn counted(call: Call<'_>, answer: &Result<Response, ApiError>) {
+    call.end(match answer {
+        Ok(_) => Outcome::Answered,
+        Err(error) if matches!(error.code, ErrorCode::ServiceBusy | ErrorCode::ServiceStopped) => {
+            Outcome::Rejected
+        }
+        Err(error) if error.status.is_client_error() => Outcome::ClientError,
+        Err(_) => Outcome::ServerError,
+    });
+}
+
 /// Waits for a slot, scores, and hands the outputs to `write`, which belongs to the same work.
 pub(super) async fn score<T: Send + 'static>(
     service: &ServedService,
+    call: &mut Call<'_>,
     scorer: Arc<Scorer>,
     inputs: Vec<Tensor>,
     rows: u64,
     write: impl FnOnce(&[Tensor]) -> T + Send + 'static,
 ) -> Result<T, ApiError> {
     let permit: Permit = service.admit().await?;
+    call.passed(Stage::Queue);
     let short = scorer.estimate(rows).is_some_and(|estimate| estimate <= SHORT);
     let scored = work(short, move || {
         let outputs = scorer.score_rows(&inputs);
         drop(permit);
-        outputs.map(|outputs| write(&outputs))
+        let ran = Instant::now();
+        (ran, outputs.map(|outputs| write(&outputs)))
     });
-    scored.await?.map_err(ApiError::from)
+    let (ran, scored) = scored.await?;
+    call.passed_at(Stage::Run, ran);
+    call.passed(Stage::Encode);
+    scored.map_err(ApiError::from)
+}
+
+/// As [`score`], for an example: it takes a slot, but it is nobody's call and not counted.
+pub(super) async fn try_out<T: Send + 'static>(
+    service: &ServedService,
+    scorer: Arc<Scorer>,
+    inputs: Vec<Tensor>,
+    rows: u64,
+    write: impl FnOnce(&[Tensor]) -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    let meter = Meter::default();
+    let mut uncounted = meter.begin();
+    score(service, &mut uncounted, scorer, inputs, rows, write).await
 }
 
 impl From<Refusal> for ApiError {

@@ -7,8 +7,9 @@ use axum::{
     routing::{get, post},
 };
 use bytes::Bytes;
+use control::{Call, ServedService, Stage};
 use hyper::{
-    StatusCode,
+    HeaderMap, StatusCode,
     header::{self, HeaderValue},
 };
 use serde::Deserialize;
@@ -34,8 +35,22 @@ async fn score(State(api): State<Api>, request: Request) -> Result<Response, Api
     let (mut parts, body) = request.into_parts();
     let Segments(Name { name }) = Segments::from_request_parts(&mut parts, &api).await?;
     let service = caller::enter(&api, &name, &mut parts).await?;
-    let body = read_json(&api, &parts.headers, body).await?;
+    let mut call = service.begin();
+    let answer = answer_call(&api, &service, &mut call, &parts.headers, body).await;
+    run::counted(call, &answer);
+    answer
+}
+
+async fn answer_call(
+    api: &Api,
+    service: &ServedService,
+    call: &mut Call<'_>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let body = read_json(api, headers, body).await?;
     let scorer = service.scorer().await?;
+    call.received();
 
     let signature = scorer.module().signature().clone();
     let document = run::work(run::is_short(&body), {
@@ -48,12 +63,13 @@ async fn score(State(api): State<Api>, request: Request) -> Result<Response, Api
     });
     let (document, plan) = document.await??;
     let (dialect, inputs) = (document.dialect, document.inputs);
+    call.passed(Stage::Parse);
     let write = move |outputs: &[engine::Tensor]| {
         let mut out = Vec::with_capacity(256);
         answer::write(&mut out, &signature, dialect, plan, outputs);
         out
     };
-    run::score(&service, scorer, inputs.tensors, inputs.rows, write).await.map(json)
+    run::score(service, call, scorer, inputs.tensors, inputs.rows, write).await.map(json)
 }
 
 /// `"Healthy"`: the service exists and its caller may call it.
@@ -92,7 +108,7 @@ async fn describe(State(api): State<Api>, request: Request) -> Result<Response, 
                 answer::write(&mut out, &signature, document::Dialect::Data, plan, outputs);
                 out
             };
-            run::score(&service, scorer, inputs.tensors, inputs.rows, write).await.ok()
+            run::try_out(&service, scorer, inputs.tensors, inputs.rows, write).await.ok()
         }
         Err(_) => None,
     };
@@ -111,7 +127,7 @@ async fn describe(State(api): State<Api>, request: Request) -> Result<Response, 
 /// A scoring request's body.
 pub(super) async fn read_json(
     api: &Api,
-    headers: &hyper::HeaderMap,
+    headers: &HeaderMap,
     body: Body,
 ) -> Result<Bytes, ApiError> {
     if !body::is_json(headers) {

@@ -26,6 +26,7 @@ const LOG_BYTES: usize = 1 << 20;
 /// Starts children, not more at a time than there are cores.
 pub(crate) struct Children {
     turns: Arc<Semaphore>,
+    most: usize,
     command: Vec<OsString>,
     jobs: PathBuf,
     machine_code: PathBuf,
@@ -46,6 +47,7 @@ impl Children {
         let limits = &config.limits;
         Self {
             turns: Arc::new(Semaphore::new(cores)),
+            most: cores,
             command: config.compile_child.clone(),
             jobs: folder.jobs(),
             machine_code: folder.machine_code(),
@@ -60,6 +62,11 @@ impl Children {
                 archive_entries: limits.archive_entries,
             },
         }
+    }
+
+    /// Children that run now.
+    pub(crate) fn running(&self) -> usize {
+        self.most - self.turns.available_permits()
     }
 
     /// Runs one job. Dropping the future kills the child.

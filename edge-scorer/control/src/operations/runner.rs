@@ -92,6 +92,11 @@ impl Runner {
         let _ = self.events.send(event);
     }
 
+    /// Resolves when the domain stops.
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.stopping.clone().cancelled_owned()
+    }
+
     /// Background work that ends when the domain stops.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let stopping = self.stopping.clone();

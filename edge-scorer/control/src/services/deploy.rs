@@ -205,6 +205,7 @@ impl Control {
             Some(before) => Arc::clone(&before.slots),
             None => Slots::new(limits_of(&effect, effect.first_slots())),
         };
+        let meter = before.as_ref().map(|before| Arc::clone(&before.meter)).unwrap_or_default();
         let keys: Arc<ServiceKeys> = match &before {
             Some(before) => Arc::clone(&before.keys),
             None => Arc::new(self.served_keys(id, row.try_get(4)?, row.try_get(5)?)?),
@@ -227,6 +228,7 @@ impl Control {
             account_id: row.try_get(1)?,
             effect,
             slots,
+            meter,
             keys,
             modules,
         })

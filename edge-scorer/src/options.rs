@@ -37,6 +37,14 @@ header-timeout = "30s"
 idle-timeout = "1m"
 drain-timeout = "40s"
 max-failed-sign-ins = 10
+token-lifetime = "1h"
+clock-skew = "1m"
+signing-key-age = "720h"
+audit-retention = "2160h"
+oidc-audience = []
+oidc-subject-claim = "sub"
+oidc-groups-claim = "groups"
+oidc-name = "Single sign-on"
 compile-timeout = "1m"
 compile-memory = "4GiB"
 max-module = "512MiB"
@@ -203,6 +211,90 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) max_failed_sign_ins: Option<u32>,
 
+    /// How long an access token lives [default: 1h].
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "EDGE_SCORER_TOKEN_LIFETIME",
+        help_heading = "Identity"
+    )]
+    pub(crate) token_lifetime: Option<TimeSpan>,
+
+    /// How far the clocks of those who make and read tokens may differ [default: 1m].
+    #[arg(long, value_name = "TIME", env = "EDGE_SCORER_CLOCK_SKEW", help_heading = "Identity")]
+    pub(crate) clock_skew: Option<TimeSpan>,
+
+    /// Age at which the key that signs access tokens is replaced [default: 720h].
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "EDGE_SCORER_SIGNING_KEY_AGE",
+        help_heading = "Identity"
+    )]
+    pub(crate) signing_key_age: Option<TimeSpan>,
+
+    /// How long the audit log is kept [default: 2160h].
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "EDGE_SCORER_AUDIT_RETENTION",
+        help_heading = "Identity"
+    )]
+    pub(crate) audit_retention: Option<TimeSpan>,
+
+    /// Accept tokens of this OpenID Connect issuer too, such as https://login.example/tenant.
+    #[arg(long, value_name = "URL", env = "EDGE_SCORER_OIDC_ISSUER", help_heading = "Identity")]
+    pub(crate) oidc_issuer: Option<String>,
+
+    /// The audience that tokens of the outside issuer must have; may be repeated.
+    #[arg(
+        long,
+        value_name = "TEXT",
+        value_delimiter = ',',
+        env = "EDGE_SCORER_OIDC_AUDIENCE",
+        help_heading = "Identity"
+    )]
+    pub(crate) oidc_audience: Option<Vec<String>>,
+
+    /// The claim that names a person or client of the outside issuer [default: sub].
+    #[arg(
+        long,
+        value_name = "CLAIM",
+        env = "EDGE_SCORER_OIDC_SUBJECT_CLAIM",
+        help_heading = "Identity"
+    )]
+    pub(crate) oidc_subject_claim: Option<String>,
+
+    /// The claim with the groups of the outside issuer [default: groups].
+    #[arg(
+        long,
+        value_name = "CLAIM",
+        env = "EDGE_SCORER_OIDC_GROUPS_CLAIM",
+        help_heading = "Identity"
+    )]
+    pub(crate) oidc_groups_claim: Option<String>,
+
+    /// Let people sign in at the outside issuer, as this client of it.
+    #[arg(long, value_name = "ID", env = "EDGE_SCORER_OIDC_CLIENT_ID", help_heading = "Identity")]
+    pub(crate) oidc_client_id: Option<String>,
+
+    /// File with that client's secret, if it has one.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "EDGE_SCORER_OIDC_CLIENT_SECRET_FILE",
+        help_heading = "Identity"
+    )]
+    pub(crate) oidc_client_secret_file: Option<PathBuf>,
+
+    /// What to call the outside issuer on the sign-in page [default: Single sign-on].
+    #[arg(long, value_name = "TEXT", env = "EDGE_SCORER_OIDC_NAME", help_heading = "Identity")]
+    pub(crate) oidc_name: Option<String>,
+
+    /// Trust the certificates in this PEM file when the outside issuer is asked.
+    #[arg(long, value_name = "FILE", env = "EDGE_SCORER_OIDC_CA_FILE", help_heading = "Identity")]
+    pub(crate) oidc_ca_file: Option<PathBuf>,
+
     /// Most time for compiling a model [default: 1m].
     #[arg(long, value_name = "TIME", env = "EDGE_SCORER_COMPILE_TIMEOUT", help_heading = "Limits")]
     pub(crate) compile_timeout: Option<TimeSpan>,
@@ -260,6 +352,18 @@ pub(crate) struct Settings {
     pub(crate) idle_timeout: TimeSpan,
     pub(crate) drain_timeout: TimeSpan,
     pub(crate) max_failed_sign_ins: u32,
+    pub(crate) token_lifetime: TimeSpan,
+    pub(crate) clock_skew: TimeSpan,
+    pub(crate) signing_key_age: TimeSpan,
+    pub(crate) audit_retention: TimeSpan,
+    pub(crate) oidc_issuer: Option<String>,
+    pub(crate) oidc_audience: Vec<String>,
+    pub(crate) oidc_subject_claim: String,
+    pub(crate) oidc_groups_claim: String,
+    pub(crate) oidc_client_id: Option<String>,
+    pub(crate) oidc_client_secret_file: Option<PathBuf>,
+    pub(crate) oidc_name: String,
+    pub(crate) oidc_ca_file: Option<PathBuf>,
     pub(crate) compile_timeout: TimeSpan,
     pub(crate) compile_memory: ByteSize,
     pub(crate) max_module: ByteSize,
@@ -283,6 +387,14 @@ impl Settings {
         let usage = |message: &str| Err(Failure::new(Exit::Usage, message));
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             return usage("tls-cert and tls-key belong together: give both or neither");
+        }
+        if self.oidc_issuer.is_none()
+            && (self.oidc_client_id.is_some() || !self.oidc_audience.is_empty())
+        {
+            return usage("oidc-audience and oidc-client-id need oidc-issuer");
+        }
+        if self.oidc_client_secret_file.is_some() && self.oidc_client_id.is_none() {
+            return usage("oidc-client-secret-file needs oidc-client-id");
         }
         if self.tls_self_signed && self.tls_cert.is_some() {
             return usage("tls-self-signed and tls-cert exclude each other");

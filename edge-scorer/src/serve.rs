@@ -14,7 +14,9 @@ use std::{
 };
 
 use api::{ApiConfig, ApiLimits, BuildInfo, TlsChoice};
-use control::{Control, ControlConfig, FirstStart, OpenError, Opened};
+use control::{
+    Control, ControlConfig, FirstStart, OpenError, Opened, OutsideClient, OutsideIssuer,
+};
 use shared::{Bootstrap, paths};
 use tokio::{net::TcpListener, signal};
 
@@ -134,6 +136,11 @@ fn control_config(settings: &Settings) -> Result<ControlConfig, Failure> {
     config.location.clone_from(&settings.location);
     config.master_key_file.clone_from(&settings.master_key_file);
     config.score_timeout = settings.score_timeout.0;
+    config.token_lifetime = settings.token_lifetime.0;
+    config.clock_skew = settings.clock_skew.0;
+    config.signing_key_age = settings.signing_key_age.0;
+    config.audit_retention = settings.audit_retention.0;
+    config.outside = outside_issuer(settings)?;
     config.limits = control::Limits {
         artifact_bytes: settings.max_artifact.0,
         upload_chunk_bytes: settings.max_upload_chunk.0,
@@ -148,6 +155,30 @@ fn control_config(settings: &Settings) -> Result<ControlConfig, Failure> {
         ..control::Limits::default()
     };
     Ok(config)
+}
+
+fn outside_issuer(settings: &Settings) -> Result<Option<OutsideIssuer>, Failure> {
+    let Some(issuer) = settings.oidc_issuer.clone() else { return Ok(None) };
+    let secret = match &settings.oidc_client_secret_file {
+        None => None,
+        Some(path) => Some(fs::read_to_string(path).map_err(|error| {
+            Failure::new(Exit::Usage, format!("cannot read `{}`", path.display())).because(error)
+        })?),
+    };
+    let client = settings.oidc_client_id.clone().map(|id| OutsideClient {
+        id,
+        secret: secret.map(|secret| secret.trim().to_owned()),
+        name: settings.oidc_name.clone(),
+    });
+    Ok(Some(OutsideIssuer {
+        issuer,
+        audiences: settings.oidc_audience.clone(),
+        subject_claim: settings.oidc_subject_claim.clone(),
+        groups_claim: settings.oidc_groups_claim.clone(),
+        ca_file: settings.oidc_ca_file.clone(),
+        clock_skew: settings.clock_skew.0,
+        client,
+    }))
 }
 
 fn api_config(settings: &Settings, address: SocketAddr) -> ApiConfig {
@@ -282,7 +313,9 @@ async fn install_demo(control: Control) {
 pub(crate) fn open_failure(error: OpenError) -> Failure {
     let exit = match &error {
         OpenError::InUse(_) => Exit::InUse,
-        OpenError::NoStore(_) | OpenError::NoSuchPrincipal(_) => Exit::Usage,
+        OpenError::NoStore(_) | OpenError::NoSuchPrincipal(_) | OpenError::OutsideIssuer(_) => {
+            Exit::Usage
+        }
         _ => Exit::Internal,
     };
     Failure::new(exit, error.to_string()).because(error)

@@ -33,6 +33,35 @@ pub struct Subscription {
     pub state: String,
 }
 
+/// A resource group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceGroup {
+    /// `/subscriptions/{s}/resourceGroups/{name}`.
+    pub id: String,
+    /// Last segment of the path.
+    pub name: String,
+    /// `Microsoft.Resources/resourceGroups`.
+    #[serde(rename = "type")]
+    pub resource_type: String,
+    /// A region's name.
+    pub location: String,
+    /// Free words.
+    pub tags: BTreeMap<String, String>,
+    /// Always null: nothing here manages groups for others.
+    pub managed_by: Option<String>,
+    /// The rest.
+    pub properties: Provisioned,
+}
+
+/// The rest of a resource that is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Provisioned {
+    /// `Succeeded`.
+    pub provisioning_state: String,
+}
+
 /// A model management account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -53,6 +53,14 @@ pub enum ErrorCode {
     ResourceGroupNotFound,
     /// There is no such subscription.
     SubscriptionNotFound,
+    /// The last owner of the subscription cannot go.
+    LastOwner,
+    /// The same role is given already.
+    RoleAssignmentExists,
+    /// A role was to be given to nobody.
+    PrincipalNotFound,
+    /// A role that does not exist was to be given.
+    RoleDefinitionDoesNotExist,
     /// The path exists, the method does not.
     MethodNotAllowed,
     /// The body's media type is not understood.
@@ -93,6 +101,8 @@ impl ErrorCode {
             | Self::MissingApiVersionParameter
             | Self::InvalidApiVersionParameter
             | Self::InvalidRequestContent
+            | Self::PrincipalNotFound
+            | Self::RoleDefinitionDoesNotExist
             | Self::HostNotAllowed => 400,
             Self::AuthenticationFailed | Self::ExpiredAuthenticationToken => 401,
             Self::AuthorizationFailed => 403,
@@ -101,7 +111,11 @@ impl ErrorCode {
             | Self::ResourceGroupNotFound
             | Self::SubscriptionNotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::NameTaken | Self::InUse | Self::Cancelled => 409,
+            Self::NameTaken
+            | Self::InUse
+            | Self::Cancelled
+            | Self::LastOwner
+            | Self::RoleAssignmentExists => 409,
             Self::LimitExceeded => 413,
             Self::UnsupportedMediaType => 415,
             Self::TooManyRequests => 429,

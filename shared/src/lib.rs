@@ -19,6 +19,7 @@ mod wire_enum;
 
 mod accounts;
 mod artifacts;
+mod audit;
 mod bootstrap;
 mod deployments;
 mod errors;
@@ -31,13 +32,19 @@ mod names;
 mod operations;
 mod page;
 pub mod paths;
+mod people;
 mod principals;
+mod roles;
 mod services;
 mod session;
 mod signature;
+mod signing_keys;
 
-pub use accounts::{Account, AccountProperties, ArmList, Sku, Subscription};
+pub use accounts::{
+    Account, AccountProperties, ArmList, Provisioned, ResourceGroup, Sku, Subscription,
+};
 pub use artifacts::{StoredArtifact, UploadRequest, UploadStarted};
+pub use audit::{AuditEntry, AuditOutcome};
 pub use bootstrap::Bootstrap;
 pub use deployments::Deployment;
 pub use errors::{ArmError, ArmErrorBody, ErrorBody, ErrorCode, ErrorDetail};
@@ -54,19 +61,29 @@ pub use names::{
 };
 pub use operations::{AsyncOperationStatus, OperationState, OperationType};
 pub use page::Page;
+pub use people::{NewPerson, Person, PersonRequest, PrincipalKind, SignInLink};
 pub use principals::{
-    NewSecret, NewServicePrincipal, SecretSummary, ServicePrincipal, ServicePrincipalRequest,
+    NewSecret, NewServicePrincipal, SecretRequest, SecretSummary, ServicePrincipal,
+    ServicePrincipalRequest,
+};
+pub use roles::{
+    RoleAssignmentProperties, RoleAssignmentRequest, RoleAssignmentRequestProperties,
+    RoleAssignmentResource, RoleDefinition, RoleDefinitionProperties, RolePermissions,
 };
 pub use services::{
     AuthKeys, AutoScaler, ComputeResource, ComputeType, ContainerResourceReservation,
     DataCollection, KeyType, RegenerateKeysRequest, Service, ServiceCreateRequest,
     ServiceUpdateRequest,
 };
-pub use session::{Me, RoleAssignment, RoleName, SessionRequest};
+pub use session::{
+    Me, OutsideSignIn, PasswordChange, RoleAssignment, RoleName, SessionRequest, SessionSummary,
+    SessionsClosed, SignInOptions, SignInWay,
+};
 pub use signature::{
     Check, Dim, ElementType, Label, Profile, Role, Signature, Symbol, TensorSpec,
     UnsupportedOperator,
 };
+pub use signing_keys::SigningKeySummary;
 
 /// A moment in time as RFC 3339 text in UTC, such as `2026-11-20T19:21:42.123456Z`.
 pub type Timestamp = String;

@@ -12,6 +12,24 @@ pub const SESSION: &str = "/api/session";
 pub const ME: &str = "/api/me";
 /// The clients that sign in with a secret.
 pub const SERVICE_PRINCIPALS: &str = "/api/servicePrincipals";
+/// The people and groups who sign in.
+pub const PEOPLE: &str = "/api/people";
+/// Open sessions.
+pub const SESSIONS: &str = "/api/sessions";
+/// The caller's password.
+pub const PASSWORD: &str = "/api/me/password";
+/// Which ways to sign in there are.
+pub const SIGN_IN_OPTIONS: &str = "/api/signIn";
+/// Leads to the outside issuer.
+pub const OUTSIDE_SIGN_IN: &str = "/api/signIn/outside";
+/// Where the outside issuer leads back to.
+pub const OUTSIDE_CALLBACK: &str = "/api/signIn/outside/callback";
+/// Who changed what.
+pub const AUDIT: &str = "/api/audit";
+/// The keys that sign access tokens.
+pub const SIGNING_KEYS: &str = "/api/signingKeys";
+/// Makes a new key sign.
+pub const ROTATE_SIGNING_KEY: &str = "/api/signingKeys/rotate";
 /// The subscriptions the caller may see.
 pub const SUBSCRIPTIONS: &str = "/subscriptions";
 /// Where the console lives.
@@ -219,12 +237,72 @@ pub fn token(tenant: &str) -> String {
     format!("/{}/oauth2/token", encode(tenant))
 }
 
+/// `/api/servicePrincipals/{id}`.
+pub fn service_principal(id: &str) -> String {
+    format!("{SERVICE_PRINCIPALS}/{}", encode(id))
+}
+
+/// `/api/servicePrincipals/{id}/secrets`.
+pub fn secrets(id: &str) -> String {
+    format!("{}/secrets", service_principal(id))
+}
+
+/// `/api/servicePrincipals/{id}/secrets/{secret}`.
+pub fn secret(id: &str, secret: &str) -> String {
+    format!("{}/{}", secrets(id), encode(secret))
+}
+
+/// `/api/people/{id}`.
+pub fn person(id: &str) -> String {
+    format!("{PEOPLE}/{}", encode(id))
+}
+
+/// `/api/people/{id}/signInLink`.
+pub fn person_link(id: &str) -> String {
+    format!("{}/signInLink", person(id))
+}
+
+/// `/api/sessions/{id}`.
+pub fn session(id: &str) -> String {
+    format!("{SESSIONS}/{}", encode(id))
+}
+
+/// The role assignments at an ARM scope.
+pub fn role_assignments(scope: &str) -> String {
+    format!("{}/providers/Microsoft.Authorization/roleAssignments", scope.trim_end_matches('/'))
+}
+
+/// One role assignment at an ARM scope; `name` is a GUID.
+pub fn role_assignment(scope: &str, name: &str) -> String {
+    format!("{}/{}", role_assignments(scope), encode(name))
+}
+
+/// The roles that may be given at an ARM scope.
+pub fn role_definitions(scope: &str) -> String {
+    format!("{}/providers/Microsoft.Authorization/roleDefinitions", scope.trim_end_matches('/'))
+}
+
 /// Every model management account of a subscription.
 pub fn accounts(subscription: &str) -> String {
     format!(
         "/subscriptions/{}/providers/Microsoft.MachineLearningModelManagement/accounts",
         encode(subscription)
     )
+}
+
+/// The namespace of model management accounts.
+pub const MODEL_MANAGEMENT: &str = "Microsoft.MachineLearningModelManagement";
+/// The namespace of workspaces.
+pub const SERVICES: &str = "Microsoft.MachineLearningServices";
+
+/// The ARM id of a resource group.
+pub fn resource_group(subscription: &str, resource_group: &str) -> String {
+    format!("/subscriptions/{subscription}/resourceGroups/{resource_group}")
+}
+
+/// The ARM id of a workspace.
+pub fn workspace_arm_id(subscription: &str, group: &str, workspace: &str) -> String {
+    format!("{}/providers/{SERVICES}/workspaces/{workspace}", resource_group(subscription, group))
 }
 
 /// The ARM id of a model management account.

@@ -1,4 +1,16 @@
 //! Service principals: the clients that sign in with a secret.
+//!
+//! | call | body | answer |
+//! |---|---|---|
+//! | `GET /api/servicePrincipals` | | `ArmList<ServicePrincipal>` |
+//! | `POST /api/servicePrincipals` | [`ServicePrincipalRequest`] | 201 [`NewServicePrincipal`] |
+//! | `GET /api/servicePrincipals/{id}` | | [`ServicePrincipal`] |
+//! | `DELETE /api/servicePrincipals/{id}` | | 200, 204 when absent |
+//! | `GET /api/servicePrincipals/{id}/secrets` | | `ArmList<SecretSummary>` |
+//! | `POST /api/servicePrincipals/{id}/secrets` | [`SecretRequest`], may be absent | 201 [`NewSecret`] |
+//! | `DELETE /api/servicePrincipals/{id}/secrets/{secret}` | | 200, 204 when absent |
+//!
+//! All of them need the role Owner of the subscription.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,8 +40,29 @@ pub struct ServicePrincipal {
 pub struct SecretSummary {
     /// A GUID.
     pub id: String,
-    /// When it ends.
+    /// What it is for.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// The first characters of the secret, to tell two apart; null for those of older versions.
+    #[serde(default)]
+    pub hint: Option<String>,
+    /// When it was made.
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
+    /// When it ends; it may have ended already.
     pub expires_at: Timestamp,
+}
+
+/// Makes a secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretRequest {
+    /// What it is for; 120 characters at most.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// When it ends: RFC 3339, two years ahead at most; a year ahead when absent.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A secret, shown once.

@@ -84,13 +84,17 @@ pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
         .map(|(_, value)| value)
 }
 
+fn is_reading(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
 /// Reading needs no token: another site cannot see the answer.
 fn require_csrf(
     method: &Method,
     headers: &HeaderMap,
     expected: Option<&str>,
 ) -> Result<(), ApiError> {
-    if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
+    if is_reading(method) {
         return Ok(());
     }
     let sent = headers.get(CSRF).map(|value| value.as_bytes()).unwrap_or_default();
@@ -155,6 +159,10 @@ impl Account {
             .control
             .enter(&principal, &names.subscription, &names.group, &names.account)
             .await?;
+        // Before the body is looked at: who may not change anything need not learn what is wrong with it.
+        if !is_reading(&parts.method) {
+            access.require_change()?;
+        }
         let endpoint = Endpoint::from_request_parts(parts, api).await?;
         Ok(Self { access, endpoint, query, path: parts.uri.path().to_owned() })
     }

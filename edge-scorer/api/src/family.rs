@@ -78,9 +78,11 @@ impl Family {
         let second = segments.next().unwrap_or_default();
         match (first, second) {
             ("api", "v1") => Self::Scoring,
-            ("api", "subscriptions" | "servicePrincipals" | "session" | "me" | "version") => {
-                Self::ModelManagement
-            }
+            (
+                "api",
+                "subscriptions" | "servicePrincipals" | "people" | "session" | "sessions" | "me"
+                | "signIn" | "signingKeys" | "audit" | "version",
+            ) => Self::ModelManagement,
             ("workspaces", _) => Self::Rrs,
             ("v2", _) => Self::OpenInference,
             ("console", _) => Self::Console,

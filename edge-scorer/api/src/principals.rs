@@ -2,22 +2,17 @@
 //!
 //! Everything here needs the role Owner. A secret is in the answer that made it and nowhere else.
 
-use axum::{
-    Json,
-    extract::State,
-    response::Response,
-    routing::{delete, get, post},
-};
+use axum::{Json, extract::State, response::Response, routing::delete, routing::get};
 use hyper::StatusCode;
 use serde::Deserialize;
 use shared::{
-    ArmList, NewSecret, NewServicePrincipal, RoleAssignment, SecretSummary, ServicePrincipal,
-    ServicePrincipalRequest, paths,
+    ArmList, NewSecret, NewServicePrincipal, RoleAssignment, SecretRequest, SecretSummary,
+    ServicePrincipal, ServicePrincipalRequest, paths,
 };
 
 use crate::{
     auth::{Caller, Id, Segments},
-    body::ApiJson,
+    body::{ApiJson, OptionalJson},
     error::ApiError,
     links::deleted,
     routes::Routes,
@@ -28,10 +23,10 @@ pub(crate) fn routes() -> Routes {
     let below = |rest: &str| format!("{}{rest}", paths::SERVICE_PRINCIPALS);
     Routes::default()
         .at(paths::SERVICE_PRINCIPALS, get(list).post(create))
-        .at(&below("/{id}"), delete(remove))
-        .at(&below("/{id}/secrets"), post(add_secret))
+        .at(&below("/{id}"), get(show).delete(remove))
+        .at(&below("/{id}/secrets"), get(secrets).post(add_secret))
         .at(&below("/{id}/secrets/{secret}"), delete(remove_secret))
-        .at(&below("/{id}/roles"), post(assign).delete(unassign))
+        .at(&below("/{id}/roles"), axum::routing::post(assign).delete(unassign))
 }
 
 #[derive(Deserialize)]
@@ -44,9 +39,15 @@ async fn list(
     State(api): State<Api>,
     Caller(caller): Caller,
 ) -> Result<Json<ArmList<ServicePrincipal>>, ApiError> {
-    let principals = api.control.service_principals(&caller).await?;
-    let value = principals.into_iter().map(shown).collect();
-    Ok(Json(ArmList { value, next_link: None }))
+    Ok(Json(ArmList { value: api.control.service_principals(&caller).await?, next_link: None }))
+}
+
+async fn show(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    Segments(Id { id }): Segments<Id>,
+) -> Result<Json<ServicePrincipal>, ApiError> {
+    Ok(Json(api.control.service_principal(&caller, &id).await?))
 }
 
 async fn create(
@@ -54,19 +55,11 @@ async fn create(
     Caller(caller): Caller,
     ApiJson(request): ApiJson<ServicePrincipalRequest>,
 ) -> Result<(StatusCode, Json<NewServicePrincipal>), ApiError> {
-    let (made, secret) =
-        api.control.create_service_principal(&caller, &request.display_name).await?;
-    let mut principal = shown(made);
-    for role in request.roles {
-        // A role that may not be given leaves no half-made client behind.
-        if let Err(error) = api.control.assign_role(&caller, &principal.id, role.clone()).await {
-            api.control.delete_service_principal(&caller, &principal.id).await?;
-            return Err(error.into());
-        }
-        principal.roles.push(role);
-    }
-    let made = NewServicePrincipal { principal, secret: once(secret) };
-    Ok((StatusCode::CREATED, Json(made)))
+    let (principal, secret) = api
+        .control
+        .create_service_principal(&caller, &request.display_name, &request.roles)
+        .await?;
+    Ok((StatusCode::CREATED, Json(NewServicePrincipal { principal, secret })))
 }
 
 async fn remove(
@@ -77,13 +70,22 @@ async fn remove(
     Ok(deleted(api.control.delete_service_principal(&caller, &id).await?))
 }
 
+async fn secrets(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    Segments(Id { id }): Segments<Id>,
+) -> Result<Json<ArmList<SecretSummary>>, ApiError> {
+    Ok(Json(ArmList { value: api.control.secrets(&caller, &id).await?, next_link: None }))
+}
+
 async fn add_secret(
     State(api): State<Api>,
     Caller(caller): Caller,
     Segments(Id { id }): Segments<Id>,
+    OptionalJson(request): OptionalJson<SecretRequest>,
 ) -> Result<(StatusCode, Json<NewSecret>), ApiError> {
-    let secret = api.control.add_secret(&caller, &id).await?;
-    Ok((StatusCode::CREATED, Json(once(secret))))
+    let secret = api.control.add_secret(&caller, &id, &request).await?;
+    Ok((StatusCode::CREATED, Json(secret)))
 }
 
 async fn remove_secret(
@@ -111,20 +113,4 @@ async fn unassign(
     ApiJson(role): ApiJson<RoleAssignment>,
 ) -> Result<Response, ApiError> {
     Ok(deleted(api.control.remove_role(&caller, &id, role).await?))
-}
-
-fn shown(principal: control::ServicePrincipal) -> ServicePrincipal {
-    let secrets = principal.secrets.into_iter();
-    ServicePrincipal {
-        id: principal.id,
-        client_id: principal.client_id,
-        display_name: principal.display_name,
-        created_at: principal.created_at,
-        secrets: secrets.map(|(id, expires_at)| SecretSummary { id, expires_at }).collect(),
-        roles: principal.roles,
-    }
-}
-
-fn once(secret: control::NewSecret) -> NewSecret {
-    NewSecret { id: secret.id, secret: secret.secret, expires_at: secret.expires_at }
 }

@@ -20,11 +20,15 @@ impl From<ControlError> for ApiError {
             | E::SourceUnreachable { .. }
             | E::SourceRefused { .. }
             | E::HashMismatch { .. }
+            | E::UnknownPrincipal(_)
+            | E::UnknownRole(_)
             | E::BodyBroken(_) => StatusCode::BAD_REQUEST,
             E::NameTaken { .. }
             | E::InUse { .. }
             | E::NotYet { .. }
             | E::Ended { .. }
+            | E::LastOwner
+            | E::RoleAssignmentExists(_)
             | E::WrongOffset { .. }
             | E::Cancelled => StatusCode::CONFLICT,
             E::LimitExceeded { .. } => StatusCode::PAYLOAD_TOO_LARGE,

@@ -1,31 +1,84 @@
-//! `/api/session` and `/api/me`: signing in to the console, and who is signed in.
+//! `/api/session`, `/api/me` and `/api/signIn`: signing in to the console, and who is signed in.
+
+mod outside;
 
 use axum::{
     Json,
     extract::{FromRequestParts as _, Request, State},
     response::{IntoResponse, Response},
-    routing::get,
-    routing::post,
+    routing::{delete, get, post, put},
 };
 use hyper::{
     HeaderMap, StatusCode, Uri,
     header::{self, HeaderValue},
 };
-use shared::{Me, SessionRequest, paths};
+use shared::{
+    ArmList, Me, PasswordChange, SessionRequest, SessionSummary, SessionsClosed, SignInOptions,
+    paths,
+};
 
 use crate::{
-    auth::{self, Caller},
+    auth::{self, Caller, Id, Segments},
     body::ApiJson,
     config::ApiConfig,
     error::ApiError,
     host::{self, Hosts},
+    links::deleted,
+    query::Query,
     routes::Routes,
     serve::From,
     state::Api,
 };
 
 pub(crate) fn routes() -> Routes {
-    Routes::default().at(paths::SESSION, post(open).delete(close)).at(paths::ME, get(me))
+    outside::routes().and(
+        Routes::default()
+            .at(paths::SESSION, post(open).delete(close))
+            .at(paths::ME, get(me))
+            .at(paths::PASSWORD, put(change_password))
+            .at(paths::SESSIONS, get(list).delete(end_others))
+            .at(&format!("{}/{{id}}", paths::SESSIONS), delete(end))
+            .at(paths::SIGN_IN_OPTIONS, get(options)),
+    )
+}
+
+/// Before anybody has signed in: which ways there are.
+async fn options(State(api): State<Api>) -> Json<SignInOptions> {
+    Json(api.control.sign_in_options())
+}
+
+async fn change_password(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    From(address): From,
+    ApiJson(change): ApiJson<PasswordChange>,
+) -> Result<StatusCode, ApiError> {
+    api.control.change_password(&caller, change, address).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn list(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    query: Query,
+) -> Result<Json<ArmList<SessionSummary>>, ApiError> {
+    let value = api.control.sessions(&caller, query.get("principalId")).await?;
+    Ok(Json(ArmList { value, next_link: None }))
+}
+
+async fn end_others(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+) -> Result<Json<SessionsClosed>, ApiError> {
+    Ok(Json(SessionsClosed { closed: api.control.end_other_sessions(&caller).await? }))
+}
+
+async fn end(
+    State(api): State<Api>,
+    Caller(caller): Caller,
+    Segments(Id { id }): Segments<Id>,
+) -> Result<Response, ApiError> {
+    Ok(deleted(api.control.end_session(&caller, &id).await?))
 }
 
 /// Answers who signed in, as `GET /api/me` does, so that the console can go on at once.

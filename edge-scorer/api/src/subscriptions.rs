@@ -1,4 +1,4 @@
-//! `/subscriptions`: the least of ARM that finds a model management account.
+//! `/subscriptions`: what of ARM leads to a model management account, and resource groups.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,18 @@ use axum::{
     Json,
     extract::{FromRequestParts, State},
     http::request::Parts,
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
-use control::Principal;
+use control::{GroupChange, Principal};
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::{ArmList, ErrorCode, Subscription};
+use shared::{ArmList, ErrorCode, ResourceGroup, Subscription};
 
 use crate::{
     auth::{Caller, Segments},
+    body::ApiJson,
     error::ApiError,
     query::Query,
     routes::Routes,
@@ -23,11 +25,13 @@ use crate::{
 };
 
 /// The namespaces whose resources live here, and their resource types.
-const NAMESPACES: [(&str, &[&str]); 4] = [
+const NAMESPACES: [(&str, &[&str]); 6] = [
     ("Microsoft.MachineLearningModelManagement", &["accounts"]),
     ("Microsoft.MachineLearningServices", &["workspaces"]),
     ("Microsoft.MachineLearningCompute", &["operationalizationClusters"]),
     ("Microsoft.Resources", &["subscriptions", "resourceGroups"]),
+    ("Microsoft.Authorization", &["roleAssignments", "roleDefinitions"]),
+    ("Microsoft.Insights", &["eventtypes/management/values"]),
 ];
 
 pub(crate) fn routes() -> Routes {
@@ -35,9 +39,12 @@ pub(crate) fn routes() -> Routes {
         .at("/subscriptions", get(list))
         .at("/subscriptions/{subscription}", get(show))
         .at("/subscriptions/{subscription}/providers/{namespace}", get(provider))
-        .at("/subscriptions/{subscription}/providers/{namespace}/register", post(provider))
+        .at("/subscriptions/{subscription}/providers/{namespace}/register", post(register))
         .at("/subscriptions/{subscription}/resourceGroups", get(groups))
-        .at("/subscriptions/{subscription}/resourceGroups/{group}", get(group))
+        .at(
+            "/subscriptions/{subscription}/resourceGroups/{group}",
+            get(group).head(exists).put(put_group).patch(change_group).delete(delete_group),
+        )
 }
 
 /// Somebody who sent a well-formed `api-version`.
@@ -113,12 +120,22 @@ async fn provider(
     })))
 }
 
+/// Every namespace is registered from the start; asking for it takes the role all the same.
+async fn register(
+    State(api): State<Api>,
+    caller: ArmCaller,
+    path: Segments<Path>,
+) -> Result<Json<Value>, ApiError> {
+    api.control.may_change_subscription(&caller.principal, &path.0.subscription).await?;
+    provider(State(api), caller, path).await
+}
+
 async fn groups(
     State(api): State<Api>,
     caller: ArmCaller,
     Segments(path): Segments<Path>,
-) -> Result<Json<ArmList<Value>>, ApiError> {
-    let value = groups_of(&api, &caller, &path.subscription).await?.into_values().collect();
+) -> Result<Json<ArmList<ResourceGroup>>, ApiError> {
+    let value = api.control.resource_groups(&caller.principal, &path.subscription).await?;
     Ok(Json(ArmList { value, next_link: None }))
 }
 
@@ -126,39 +143,70 @@ async fn group(
     State(api): State<Api>,
     caller: ArmCaller,
     Segments(path): Segments<Path>,
-) -> Result<Json<Value>, ApiError> {
-    let mut groups = groups_of(&api, &caller, &path.subscription).await?;
-    groups.remove(&path.group.to_ascii_lowercase()).map(Json).ok_or_else(|| {
-        ApiError::new(
-            StatusCode::NOT_FOUND,
-            ErrorCode::ResourceGroupNotFound,
-            format!("there is no resource group `{}`", path.group),
-        )
-    })
+) -> Result<Json<ResourceGroup>, ApiError> {
+    let control = &api.control;
+    Ok(Json(control.resource_group(&caller.principal, &path.subscription, &path.group).await?))
 }
 
-/// By name in lower case. A group exists as long as it holds an account that the caller may see.
-async fn groups_of(
-    api: &Api,
-    caller: &ArmCaller,
-    subscription: &str,
-) -> Result<BTreeMap<String, Value>, ApiError> {
-    let subscription = api.control.subscription(&caller.principal, subscription).await?;
-    let accounts =
-        api.control.accounts(&caller.principal, &subscription.subscription_id, None).await?;
-    let mut groups = BTreeMap::new();
-    for account in accounts {
-        let Some(name) = account.id.split('/').nth(4) else { continue };
-        groups.entry(name.to_ascii_lowercase()).or_insert_with(|| {
-            json!({
-                "id": format!("{}/resourceGroups/{name}", subscription.id),
-                "name": name,
-                "type": "Microsoft.Resources/resourceGroups",
-                "location": account.location,
-                "tags": {},
-                "properties": {"provisioningState": "Succeeded"},
-            })
-        });
+/// As documented: 204 for a group that is there, 404 for one that is not.
+async fn exists(
+    State(api): State<Api>,
+    caller: ArmCaller,
+    Segments(path): Segments<Path>,
+) -> Result<StatusCode, ApiError> {
+    api.control.resource_group(&caller.principal, &path.subscription, &path.group).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Members of a group that a caller may send.
+#[derive(Deserialize)]
+struct SentGroup {
+    location: Option<String>,
+    tags: Option<BTreeMap<String, String>>,
+}
+
+impl From<SentGroup> for GroupChange {
+    fn from(sent: SentGroup) -> Self {
+        Self { location: sent.location, tags: sent.tags }
     }
-    Ok(groups)
+}
+
+async fn put_group(
+    State(api): State<Api>,
+    caller: ArmCaller,
+    Segments(path): Segments<Path>,
+    ApiJson(sent): ApiJson<SentGroup>,
+) -> Result<Response, ApiError> {
+    let (group, new) = api
+        .control
+        .put_resource_group(&caller.principal, &path.subscription, &path.group, sent.into())
+        .await?;
+    let status = if new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(group)).into_response())
+}
+
+async fn change_group(
+    State(api): State<Api>,
+    caller: ArmCaller,
+    Segments(path): Segments<Path>,
+    ApiJson(sent): ApiJson<SentGroup>,
+) -> Result<Json<ResourceGroup>, ApiError> {
+    let control = &api.control;
+    let change = sent.into();
+    Ok(Json(
+        control
+            .patch_resource_group(&caller.principal, &path.subscription, &path.group, change)
+            .await?,
+    ))
+}
+
+/// An empty group is gone at once; one that holds something is 409 and names it.
+async fn delete_group(
+    State(api): State<Api>,
+    caller: ArmCaller,
+    Segments(path): Segments<Path>,
+) -> Result<StatusCode, ApiError> {
+    let control = &api.control;
+    control.delete_resource_group(&caller.principal, &path.subscription, &path.group).await?;
+    Ok(StatusCode::OK)
 }

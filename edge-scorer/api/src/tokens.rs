@@ -8,6 +8,7 @@ mod form;
 use axum::{
     Json,
     extract::{Request, State},
+    http::request::Parts,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -74,8 +75,8 @@ async fn issue(
     version: TokenVersion,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let ids = parts.extensions.get::<RequestIds>().cloned();
-    let refuse = |refusal: Refusal| refusal.answer(ids.as_ref());
+    let ids = Correlation::of(&parts);
+    let refuse = |refusal: Refusal| refusal.answer(&ids);
 
     let bytes = match body::read(&parts.headers, body, FORM_BYTES, "a token request").await {
         Ok(bytes) => bytes,
@@ -101,7 +102,8 @@ async fn issue(
     };
     match api.control.issue_token(asked).await {
         Ok(token) => {
-            let lifetime = token.lifetime.as_secs();
+            // One second less, as documented: the token outlives its announced end.
+            let lifetime = token.lifetime.as_secs().saturating_sub(1);
             let body = match version {
                 // The older shape writes numbers as text.
                 TokenVersion::V1 => json!({
@@ -122,11 +124,11 @@ async fn issue(
             };
             ([(header::PRAGMA, HeaderValue::from_static("no-cache"))], Json(body)).into_response()
         }
-        Err(error) => refuse_token(error, version, ids.as_ref()),
+        Err(error) => refuse_token(error, version, &ids),
     }
 }
 
-fn refuse_token(error: TokenError, version: TokenVersion, ids: Option<&RequestIds>) -> Response {
+fn refuse_token(error: TokenError, version: TokenVersion, ids: &Correlation) -> Response {
     let description = error.to_string();
     let refusal = |status, error, number| Refusal { status, error, number, description };
     match error {
@@ -155,6 +157,25 @@ fn refuse_token(error: TokenError, version: TokenVersion, ids: Option<&RequestId
     }
 }
 
+/// The ids by which a caller and we find a token request again.
+struct Correlation {
+    trace: String,
+    correlation: String,
+}
+
+impl Correlation {
+    /// Clients of the token endpoint send their id as `client-request-id`.
+    fn of(parts: &Parts) -> Self {
+        let ids = parts.extensions.get::<RequestIds>();
+        let trace = ids.map_or("", RequestIds::as_str).to_owned();
+        let sent = parts.headers.get("client-request-id").and_then(|value| value.to_str().ok());
+        let sent = sent.filter(|sent| uuid::Uuid::try_parse(sent).is_ok());
+        let ours = ids.and_then(|ids| ids.client.to_str().ok());
+        let correlation = sent.or(ours).unwrap_or(&trace).to_owned();
+        Self { trace, correlation }
+    }
+}
+
 /// A failure in OAuth's words.
 struct Refusal {
     status: StatusCode,
@@ -169,15 +190,21 @@ impl Refusal {
         Self { status: StatusCode::BAD_REQUEST, error, number, description: description.into() }
     }
 
-    fn answer(self, ids: Option<&RequestIds>) -> Response {
+    fn answer(self, ids: &Correlation) -> Response {
         let timestamp = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
+        let Correlation { trace, correlation } = ids;
+        // Clients look for the number at the start and for the ids behind it.
+        let description = format!(
+            "AADSTS{}: {}.\r\nTrace ID: {trace}\r\nCorrelation ID: {correlation}\r\nTimestamp: {timestamp}",
+            self.number, self.description
+        );
         let body = json!({
             "error": self.error,
-            "error_description": format!("AADSTS{}: {}", self.number, self.description),
+            "error_description": description,
             "error_codes": [self.number],
             "timestamp": timestamp,
-            "trace_id": ids.map(|ids| ids.as_str()),
-            "correlation_id": ids.and_then(|ids| ids.client.to_str().ok()),
+            "trace_id": trace,
+            "correlation_id": correlation,
         });
         let mut response = (self.status, Json(body)).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
@@ -219,7 +246,7 @@ async fn authorize(request: Request) -> Response {
         700_054,
         "people sign in at /console/; clients use the grant client_credentials",
     );
-    refusal.answer(request.extensions().get::<RequestIds>())
+    refusal.answer(&Correlation::of(&request.into_parts().0))
 }
 
 fn tenant_id(api: &Api, tenant: &str) -> Result<String, ApiError> {
@@ -243,7 +270,7 @@ fn discovery(issuer: &str, endpoints: &str, keys: &str) -> Response {
         "scopes_supported": ["https://management.azure.com/.default"],
         "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
         "claims_supported":
-            ["iss", "aud", "exp", "nbf", "iat", "tid", "oid", "appid", "azp", "sub", "ver"],
+            ["iss", "aud", "exp", "nbf", "iat", "tid", "oid", "appid", "azp", "sub", "ver", "idtyp"],
     });
     cached(body)
 }

@@ -7,13 +7,28 @@ use std::collections::BTreeMap;
 use shared::{Account, AccountProperties, Sku, Subscription, paths, paths::AccountPath};
 use sqlx::{Row as _, sqlite::SqliteRow};
 
-use crate::{Action, Control, ControlError, Kind, Principal, Scope, clock, random, require};
+use crate::{
+    Action, Control, ControlError, Kind, Principal, Scope, clock, groups::validate_tags,
+    identity::forget_roles, random, require, store::Write,
+};
 
 const TIERS: [&str; 4] = ["S1", "S2", "S3", "DevTest"];
 const COLUMNS: &str = "SELECT a.id, a.subscription_id, g.name AS group_name, a.name, a.location, \
     a.sku_name, a.sku_capacity, a.description, a.tags, a.created_at, a.modified_at \
     FROM accounts a JOIN resource_groups g \
     ON g.subscription_id = a.subscription_id AND g.name_key = a.group_key";
+
+/// What an account may hold: its name, its table and the column that names one.
+const CONTENT: [(&str, &str, &str); 6] = [
+    ("services", "services", "name"),
+    ("images", "images", "name"),
+    ("manifests", "manifests", "name"),
+    ("models", "models", "name"),
+    ("artifacts", "artifacts", "path"),
+    ("uploads", "uploads", "path"),
+];
+/// Names that are told of each.
+const NAMED: usize = 3;
 
 /// Proof that an account exists and that the caller has a role there. What may be done in it is
 /// checked by each function.
@@ -39,6 +54,11 @@ impl AccountAccess {
     /// Who is asking.
     pub fn principal(&self) -> &Principal {
         &self.principal
+    }
+
+    /// Whether the caller may change anything at all; each function asks for what it needs besides.
+    pub fn require_change(&self) -> Result<(), ControlError> {
+        self.require(Action::Write)
     }
 
     pub(crate) fn require(&self, action: Action) -> Result<(), ControlError> {
@@ -72,6 +92,7 @@ impl AccountChange {
                 })?
                 .to_string();
         }
+        validate_tags(self.tags.as_ref())?;
         if let Some(description) = &self.description {
             shared::validate_description(description).map_err(|rule| {
                 ControlError::invalid(rule.to_string(), "Shorten `properties.description`.")
@@ -114,6 +135,16 @@ impl Control {
             return Err(unknown());
         }
         Ok(found)
+    }
+
+    /// Refuses whoever may not change the subscription itself.
+    pub async fn may_change_subscription(
+        &self,
+        caller: &Principal,
+        id: &str,
+    ) -> Result<(), ControlError> {
+        let found = self.subscription(caller, id).await?;
+        require(caller, Action::Write, &Scope::new(&found.id))
     }
 
     /// The accounts of a subscription, or of one of its groups, that the caller may read.
@@ -261,25 +292,9 @@ impl Control {
         access.require(Action::Write)?;
         let id = &access.account_id;
         let mut write = self.inner.store.write().await?;
-        let counts = sqlx::query(
-            "SELECT (SELECT count(*) FROM services WHERE account_id = $1),
-                    (SELECT count(*) FROM images WHERE account_id = $1),
-                    (SELECT count(*) FROM manifests WHERE account_id = $1),
-                    (SELECT count(*) FROM models WHERE account_id = $1),
-                    (SELECT count(*) FROM artifacts WHERE account_id = $1),
-                    (SELECT count(*) FROM uploads WHERE account_id = $1)",
-        )
-        .bind(id)
-        .fetch_one(&mut *write)
-        .await?;
         let mut users = Vec::new();
-        for (index, what) in
-            ["services", "images", "manifests", "models", "artifacts", "uploads"].iter().enumerate()
-        {
-            let count: i64 = counts.try_get(index)?;
-            if count > 0 {
-                users.push(format!("{count} {what}"));
-            }
+        for (what, table, name) in CONTENT {
+            users.extend(content(&mut write, id, what, table, name).await?);
         }
         if !users.is_empty() {
             return Err(ControlError::InUse { kind: Kind::Account, id: name.to_owned(), users });
@@ -291,7 +306,10 @@ impl Control {
         ] {
             sqlx::query(statement).bind(id).execute(&mut *write).await?;
         }
+        // Who gets this name next must not inherit who may enter.
+        forget_roles(&mut write, &access.scope).await?;
         write.commit().await?;
+        self.inner.directory.reload(&self.inner.store).await?;
         Ok(true)
     }
 
@@ -353,7 +371,11 @@ impl Control {
         Ok(row.as_ref().map(account).transpose()?)
     }
 
-    async fn group_name(&self, subscription: &str, group: &str) -> Result<String, ControlError> {
+    pub(crate) async fn group_name(
+        &self,
+        subscription: &str,
+        group: &str,
+    ) -> Result<String, ControlError> {
         let name = sqlx::query_scalar(
             "SELECT name FROM resource_groups WHERE subscription_id = $1 AND name_key = $2",
         )
@@ -363,6 +385,31 @@ impl Control {
         .await?;
         name.ok_or_else(|| ControlError::not_found(Kind::ResourceGroup, group))
     }
+}
+
+/// How much of one kind an account holds, and the first names of it.
+async fn content(
+    write: &mut Write,
+    account: &str,
+    what: &str,
+    table: &str,
+    column: &str,
+) -> Result<Option<String>, ControlError> {
+    let statement = format!(
+        "SELECT DISTINCT {column} AS name, (SELECT count(*) FROM {table} WHERE account_id = $1)
+         FROM {table} WHERE account_id = $1 ORDER BY name LIMIT {}",
+        NAMED + 1
+    );
+    let rows =
+        sqlx::query(sqlx::AssertSqlSafe(statement)).bind(account).fetch_all(&mut **write).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let count: i64 = first.try_get(1)?;
+    let mut names = Vec::new();
+    for row in rows.iter().take(NAMED) {
+        names.push(row.try_get::<String, _>(0)?);
+    }
+    let more = if rows.len() > NAMED { ", …" } else { "" };
+    Ok(Some(format!("{count} {what} ({}{more})", names.join(", "))))
 }
 
 fn subscription(row: &SqliteRow) -> Result<Subscription, sqlx::Error> {

@@ -6,12 +6,13 @@
 
 use std::path::Path;
 
+use shared::SecretRequest;
 use sqlx::Row as _;
 
 use crate::{
-    OpenError,
+    ControlError, OpenError,
     folder::store_path,
-    identity::{Secrets, new_secret_row, new_sign_in_link},
+    identity::{Minted, Secrets, new_secret_row, new_sign_in_link},
     random,
     store::Store,
 };
@@ -24,10 +25,14 @@ pub struct ResetSecret {
     pub client_secret: String,
 }
 
-/// Makes a sign-in link's token for the administrator: `/console/sign-in#<token>`, 15 minutes, once.
-pub async fn sign_in_token(data: &Path) -> Result<String, OpenError> {
+/// Makes a sign-in link's token, for the administrator or for a person by sign-in name:
+/// `/console/sign-in#<token>`, 15 minutes, once.
+pub async fn sign_in_token(data: &Path, name: Option<&str>) -> Result<String, OpenError> {
     let store = open(data).await?;
-    let token = new_sign_in_link(&store).await?;
+    let token = new_sign_in_link(&store, name).await.map_err(|error| match error {
+        ControlError::NotFound { id, .. } => OpenError::NoSuchPrincipal(id),
+        other => other.into(),
+    })?;
     store.close().await;
     Ok(token)
 }
@@ -62,7 +67,8 @@ pub async fn reset_secret(data: &Path, client_id: Option<&str>) -> Result<ResetS
         .bind(&id)
         .execute(&mut *write)
         .await?;
-    new_secret_row(&mut write, &id, &hash).await?;
+    let minted = Minted { secret: client_secret.clone(), hash };
+    new_secret_row(&mut write, &id, &minted, &SecretRequest::default()).await?;
     write.commit().await?;
     store.close().await;
     Ok(ResetSecret { client_id: row.try_get(1)?, client_secret })

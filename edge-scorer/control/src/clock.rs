@@ -17,6 +17,11 @@ pub(crate) fn timestamp(micros: i64) -> Timestamp {
     jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
 }
 
+/// The moment that RFC 3339 text names.
+pub(crate) fn parse(text: &str) -> Option<i64> {
+    text.trim().parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)
+}
+
 /// A length of time in the store's unit.
 pub(crate) fn micros(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)

@@ -2,6 +2,8 @@
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
+use crate::OutsideIssuer;
+
 /// Everything [`Control::open`](crate::Control::open) needs to know.
 #[derive(Debug, Clone)]
 pub struct ControlConfig {
@@ -15,6 +17,16 @@ pub struct ControlConfig {
     pub location: String,
     /// Where the master key is; `<data>/master.key` by default.
     pub master_key_file: Option<PathBuf>,
+    /// How long an access token lives; an hour.
+    pub token_lifetime: Duration,
+    /// How far the clocks of those who make and read tokens may differ; a minute.
+    pub clock_skew: Duration,
+    /// Age at which the key that signs access tokens is replaced; 30 days.
+    pub signing_key_age: Duration,
+    /// How long rows of the audit log are kept; 90 days.
+    pub audit_retention: Duration,
+    /// An issuer whose tokens are accepted beside our own.
+    pub outside: Option<OutsideIssuer>,
     /// Longest time of one scoring call.
     pub score_timeout: Duration,
     /// How much of anything there may be.
@@ -30,6 +42,11 @@ impl ControlConfig {
             public_url: None,
             location: "local".to_owned(),
             master_key_file: None,
+            token_lifetime: Duration::from_secs(3600),
+            clock_skew: Duration::from_secs(60),
+            signing_key_age: Duration::from_secs(30 * 24 * 3600),
+            audit_retention: Duration::from_secs(90 * 24 * 3600),
+            outside: None,
             score_timeout: Duration::from_secs(30),
             limits: Limits::default(),
         }

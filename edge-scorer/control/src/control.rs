@@ -10,7 +10,7 @@ use crate::{
     child::Children,
     first_start,
     folder::{DataFolder, master_key_path, store_path},
-    identity::{Attempts, Directory, Secrets, Sessions, SigningKeys, VerifiedTokens},
+    identity::{Attempts, Directory, Outside, Secrets, Sessions, SigningKeys, VerifiedTokens},
     metrics::Metrics,
     operations::Runner,
     store::Store,
@@ -41,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) sessions: Sessions,
     pub(crate) signing_keys: SigningKeys,
     pub(crate) verified_tokens: VerifiedTokens,
+    /// The issuer whose tokens are accepted beside our own.
+    pub(crate) outside: Option<Outside>,
     pub(crate) routes: Routes,
     pub(crate) metrics: Metrics,
     pub(crate) runner: Runner,
@@ -111,7 +113,7 @@ impl Control {
         };
 
         let signing_keys = SigningKeys::default();
-        signing_keys.refresh(&store, &vault).await?;
+        signing_keys.refresh(&store, &vault, &config).await?;
         let directory = Directory::default();
         directory.reload(&store).await?;
         let engine_config = engine::EngineConfig {
@@ -137,6 +139,7 @@ impl Control {
             attempts: Attempts::default(),
             sessions: Sessions::default(),
             verified_tokens: VerifiedTokens::default(),
+            outside: config.outside.clone().map(Outside::new).transpose()?,
             config,
             folder,
             store,

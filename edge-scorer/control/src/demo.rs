@@ -124,7 +124,7 @@ impl Control {
             .directory
             .find(row.try_get(3)?)
             .ok_or_else(|| ControlError::internal("there is no administrator"))?;
-        let administrator = Principal { identity, csrf_token: None };
+        let administrator = Principal::new(identity);
         self.enter(&administrator, row.try_get(0)?, row.try_get(1)?, row.try_get(2)?).await
     }
 }

@@ -47,6 +47,12 @@ pub enum Kind {
     Secret,
     /// A role assignment.
     RoleAssignment,
+    /// A role that may be given.
+    RoleDefinition,
+    /// Somebody who signs in, or a group of them.
+    Person,
+    /// A scope at which roles may be given.
+    Scope,
 }
 
 impl fmt::Display for Kind {
@@ -67,6 +73,9 @@ impl fmt::Display for Kind {
             Self::ServicePrincipal => "service principal",
             Self::Secret => "secret",
             Self::RoleAssignment => "role assignment",
+            Self::RoleDefinition => "role definition",
+            Self::Person => "person",
+            Self::Scope => "scope",
         })
     }
 }
@@ -187,6 +196,18 @@ pub enum ControlError {
         /// What came.
         actual: String,
     },
+    /// The last owner of the subscription cannot go.
+    #[error("the last owner of the subscription cannot go")]
+    LastOwner,
+    /// The same role is given already, under the name that is told.
+    #[error("the role is given already, by the role assignment `{0}`")]
+    RoleAssignmentExists(String),
+    /// A role was to be given to nobody.
+    #[error("there is no principal `{0}`")]
+    UnknownPrincipal(String),
+    /// A role that does not exist was to be given.
+    #[error("there is no role `{0}`")]
+    UnknownRole(String),
     /// A limit was exceeded.
     #[error("{what} exceeds the limit of {limit}")]
     LimitExceeded {
@@ -273,6 +294,10 @@ impl ControlError {
             Self::SourceRefused { .. } => ErrorCode::SourceRefused,
             Self::HashMismatch { .. } => ErrorCode::HashMismatch,
             Self::LimitExceeded { .. } => ErrorCode::LimitExceeded,
+            Self::LastOwner => ErrorCode::LastOwner,
+            Self::RoleAssignmentExists(_) => ErrorCode::RoleAssignmentExists,
+            Self::UnknownPrincipal(_) => ErrorCode::PrincipalNotFound,
+            Self::UnknownRole(_) => ErrorCode::RoleDefinitionDoesNotExist,
             Self::Cancelled => ErrorCode::Cancelled,
             Self::Unauthenticated(_) => ErrorCode::AuthenticationFailed,
             Self::ExpiredToken => ErrorCode::ExpiredAuthenticationToken,
@@ -329,6 +354,26 @@ impl ControlError {
                 "Nothing was kept. Send the bytes again, with their own SHA-256.".to_owned(),
             ),
             Self::LimitExceeded { remedy, .. } => one("StayWithinTheLimit", remedy.clone()),
+            Self::LastOwner => one(
+                "MakeAnotherOwner",
+                "Make another service principal or person an Owner of the subscription first."
+                    .to_owned(),
+            ),
+            Self::RoleAssignmentExists(_) => one(
+                "UseWhatIsThere",
+                "Nothing need be done; to change an assignment, delete it and make another."
+                    .to_owned(),
+            ),
+            Self::UnknownPrincipal(_) => one(
+                "CheckThePrincipal",
+                "Send the `id` of a service principal, person or group as `principalId`."
+                    .to_owned(),
+            ),
+            Self::UnknownRole(_) => one(
+                "CheckTheRole",
+                "Send the id of one of the scope's role definitions as `roleDefinitionId`."
+                    .to_owned(),
+            ),
             Self::BodyBroken(_) => {
                 one("SendTheBytesAgain", "Nothing was kept. Send the body again.".to_owned())
             }
@@ -407,8 +452,11 @@ pub enum OpenError {
     #[error("there is no store in `{0}`; start the server once")]
     NoStore(std::path::PathBuf),
     /// No such principal.
-    #[error("there is no service principal `{0}`")]
+    #[error("there is no principal `{0}`")]
     NoSuchPrincipal(String),
+    /// What is said about the outside issuer cannot be.
+    #[error("the outside issuer {0}")]
+    OutsideIssuer(String),
     /// The engine cannot run on this machine.
     #[error("the engine could not start")]
     Engine(#[source] Box<dyn Error + Send + Sync>),

@@ -1,9 +1,11 @@
 //! What the first start makes, in one write: tenant, subscription, group, workspace, account and
 //! an administrator. A crash before the commit leaves a store that starts for the first time again.
 
+use shared::SecretRequest;
+
 use crate::{
     ControlConfig, ControlError, FirstStart, clock,
-    identity::{Secrets, insert_sign_in_link, new_secret_row},
+    identity::{Minted, Secrets, insert_sign_in_link, new_secret_row},
     random,
     store::Store,
 };
@@ -83,8 +85,9 @@ pub(crate) async fn run(
     .execute(&mut *write)
     .await?;
     sqlx::query(
-        "INSERT INTO principals (id, tenant_id, client_id, display_name, administrator, created_at)
-         VALUES ($1, $2, $3, 'Administrator', 1, $4)",
+        "INSERT INTO principals (id, tenant_id, client_id, display_name, administrator, created_at,
+             sign_in_name)
+         VALUES ($1, $2, $3, 'Administrator', 1, $4, 'administrator')",
     )
     .bind(&principal)
     .bind(&made.tenant_id)
@@ -94,16 +97,18 @@ pub(crate) async fn run(
     .await?;
     let scope = format!("/subscriptions/{}", made.subscription_id);
     sqlx::query(
-        "INSERT INTO role_assignments (principal_id, scope_key, role, scope, created_at)
-         VALUES ($1, $2, 'Owner', $2, $3)",
+        "INSERT INTO role_assignments (id, principal_id, scope_key, role, scope, created_at)
+         VALUES ($1, $2, $3, 'Owner', $3, $4)",
     )
+    .bind(random::uuid().to_string())
     .bind(&principal)
     .bind(scope)
     .bind(now)
     .execute(&mut *write)
     .await?;
-    new_secret_row(&mut write, &principal, &hash).await?;
-    let sign_in_token = insert_sign_in_link(&mut write, &principal).await?;
+    let minted = Minted { secret: made.client_secret.clone(), hash };
+    new_secret_row(&mut write, &principal, &minted, &SecretRequest::default()).await?;
+    let sign_in_token = insert_sign_in_link(&mut write, &principal).await?.token;
     sqlx::query("INSERT INTO meta (name, value) VALUES ('key_check', $1)")
         .bind(sealed_check)
         .execute(&mut *write)

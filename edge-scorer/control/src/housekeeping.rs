@@ -1,5 +1,5 @@
 //! What is done now and then: operations that lost their task, uploads that nobody goes on with,
-//! old signing keys.
+//! old signing keys, old rows of the audit log.
 
 use std::{
     sync::{Arc, Weak},
@@ -23,7 +23,9 @@ impl Control {
 
     async fn tidy(&self) -> Result<(), ControlError> {
         self.forget_idle_uploads().await?;
-        self.inner.signing_keys.refresh(&self.inner.store, &self.inner.vault).await
+        self.forget_old_audit().await?;
+        let inner = &self.inner;
+        inner.signing_keys.refresh(&inner.store, &inner.vault, &inner.config).await
     }
 }
 

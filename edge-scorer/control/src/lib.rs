@@ -17,6 +17,7 @@
 mod clock;
 mod config;
 mod control;
+mod egress;
 mod error;
 mod first_start;
 mod folder;
@@ -32,6 +33,7 @@ mod vault;
 mod accounts;
 mod artifacts;
 mod deployments;
+mod groups;
 mod identity;
 mod images;
 mod manifests;
@@ -47,6 +49,7 @@ mod metrics;
 mod routes;
 
 pub mod admin;
+pub mod audit;
 
 pub use accounts::{AccountAccess, AccountChange};
 pub use admission::{AdmissionError, Permit};
@@ -57,10 +60,12 @@ pub use content::Content;
 pub use control::{Control, FirstStart, Opened};
 pub use deployments::DeploymentFilter;
 pub use error::{ControlError, Kind, OpenError};
+pub use groups::GroupChange;
 pub(crate) use identity::require;
 pub use identity::{
-    Action, Audience, ClientCredentials, IssuedToken, NewSecret, OpenedSession, Principal, Scope,
-    ServicePrincipal, SessionProof, TokenError, TokenRequest, TokenVersion,
+    Action, AssignmentFilter, Audience, ClientCredentials, IssuedToken, LinkToken, OpenedSession,
+    OutsideArrival, OutsideClient, OutsideDeparture, OutsideIssuer, Principal, Scope, SessionProof,
+    TokenError, TokenRequest, TokenVersion,
 };
 pub use images::ImageFilter;
 pub use lists::{ListQuery, Listed};

@@ -19,7 +19,7 @@ use shared::{
 use sqlx::Row as _;
 
 use crate::{
-    AccountAccess, Action, Control, ControlError, Kind, ListQuery, Listed, clock,
+    AccountAccess, Action, Control, ControlError, Kind, ListQuery, Listed, audit, clock,
     images::validate_compute,
     lists::{self, Order, Table, searchable},
     operations::{Event, NewOperation, accept},
@@ -233,7 +233,7 @@ impl Control {
         let (control, account_id, id) = (self.clone(), account.account_id.clone(), id.to_owned());
         // To its end, also when the caller hangs up between the commit and the routing table.
         let work = async move { control.delete_service_of(&account_id, &id).await };
-        tokio::spawn(work).await.map_err(ControlError::internal)?
+        audit::spawn(work).await.map_err(ControlError::internal)?
     }
 
     async fn delete_service_of(&self, account_id: &str, id: &str) -> Result<bool, ControlError> {

@@ -4,20 +4,29 @@
 //! - Every write is a transaction that begins with `BEGIN IMMEDIATE` on the one writing connection,
 //!   so writers queue here and never meet `SQLITE_BUSY` halfway.
 //! - `synchronous = FULL`: a commit that returned is on the disk.
+//! - A write by a request carries the request's row of the audit log.
 //! - Statements keep to what PostgreSQL shares (`$1`, `RETURNING`, `ON CONFLICT`).
 
-use std::{path::Path, time::Duration};
+use std::{
+    ops::{Deref, DerefMut},
+    path::Path,
+    time::Duration,
+};
 
 use sqlx::{
-    Row as _, Sqlite, SqlitePool, Transaction,
+    Row as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::OpenError;
+use crate::{OpenError, audit};
 
 /// A write under way; dropped without `commit`, it never happened.
-pub(crate) type Write = Transaction<'static, Sqlite>;
+pub(crate) struct Write {
+    transaction: Transaction<'static, Sqlite>,
+    /// Whether the request under way gets its row in the audit log with it.
+    audited: bool,
+}
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -73,7 +82,13 @@ impl Store {
 
     /// Begins a write; waits for the one before it.
     pub(crate) async fn write(&self) -> Result<Write, sqlx::Error> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await
+        let transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        Ok(Write { transaction, audited: true })
+    }
+
+    /// As [`Store::write`], for the audit log's own rows.
+    pub(crate) async fn write_unaudited(&self) -> Result<Write, sqlx::Error> {
+        Ok(Write { audited: false, ..self.write().await? })
     }
 
     /// Closes the file.
@@ -89,6 +104,34 @@ impl Store {
             .fetch_optional(self.read())
             .await?;
         row.map(|row| row.try_get(0)).transpose()
+    }
+}
+
+impl Write {
+    /// Makes it durable, together with the request's row of the audit log.
+    pub(crate) async fn commit(mut self) -> Result<(), sqlx::Error> {
+        let trail = if self.audited { audit::trail() } else { None };
+        let Some(trail) = trail else { return self.transaction.commit().await };
+        let added = trail.write_with_change(&mut self.transaction).await?;
+        self.transaction.commit().await?;
+        if added {
+            trail.committed();
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Write {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Write {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.transaction
     }
 }
 

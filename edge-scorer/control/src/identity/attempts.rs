@@ -10,6 +10,8 @@ use std::{
 const WINDOW: Duration = Duration::from_secs(60);
 /// Beyond this many entries, those whose window has passed are dropped.
 const TIDY_AT: usize = 10_000;
+/// Beyond this many, those that failed once are dropped too.
+const MOST: usize = 100_000;
 
 /// Failed attempts of the last minute.
 #[derive(Default)]
@@ -42,6 +44,10 @@ impl Attempts {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if failures.len() >= TIDY_AT {
             failures.retain(|_, (since, _)| since.elapsed() < WINDOW);
+        }
+        if failures.len() >= MOST {
+            // A flood of names or addresses: nobody of them came near the limit, so forget them.
+            failures.retain(|_, (_, count)| *count > 1);
         }
         let entry = failures.entry((who.to_owned(), from)).or_insert((Instant::now(), 0));
         if entry.0.elapsed() >= WINDOW {

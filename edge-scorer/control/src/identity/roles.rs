@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use shared::{RoleAssignment, RoleName};
+use shared::{PrincipalKind, RoleAssignment, RoleName, SignInWay};
 
-use crate::ControlError;
+use crate::{ControlError, audit};
 
 /// What somebody wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -82,30 +82,50 @@ impl Scope {
 #[derive(Debug, Clone)]
 pub struct Principal {
     pub(crate) identity: Arc<Identity>,
-    pub(crate) csrf_token: Option<Arc<str>>,
+    /// The session that proves it; `None` for a bearer token.
+    pub(crate) session: Option<Arc<Session>>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub(crate) id: String,
+    pub(crate) kind: PrincipalKind,
     pub(crate) client_id: String,
     pub(crate) name: String,
+    pub(crate) sign_in_name: Option<String>,
+    pub(crate) has_password: bool,
     pub(crate) tenant_id: String,
     pub(crate) roles: Vec<(Scope, RoleAssignment)>,
 }
 
+/// The session that a call came with.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: String,
+    pub(crate) opened_by: SignInWay,
+    pub(crate) opened_at: i64,
+    pub(crate) csrf_token: String,
+}
+
 impl Principal {
+    /// Somebody who came without a session.
+    pub(crate) fn new(identity: Arc<Identity>) -> Self {
+        Self { identity, session: None }
+    }
+
     /// Somebody without any role.
     #[cfg(test)]
     pub(crate) fn nobody() -> Self {
-        let identity = Identity {
+        Self::new(Arc::new(Identity {
             id: String::new(),
+            kind: PrincipalKind::Person,
             client_id: String::new(),
             name: "Nobody".to_owned(),
+            sign_in_name: None,
+            has_password: false,
             tenant_id: String::new(),
             roles: Vec::new(),
-        };
-        Self { identity: Arc::new(identity), csrf_token: None }
+        }))
     }
 
     /// Object id.
@@ -116,6 +136,11 @@ impl Principal {
     /// Display name.
     pub fn name(&self) -> &str {
         &self.identity.name
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> PrincipalKind {
+        self.identity.kind
     }
 
     /// Tenant.
@@ -130,7 +155,16 @@ impl Principal {
 
     /// The token that changing calls must send beside the session cookie; `None` for a bearer token.
     pub fn csrf_token(&self) -> Option<&str> {
-        self.csrf_token.as_deref()
+        self.session.as_ref().map(|session| session.csrf_token.as_str())
+    }
+
+    /// The scopes of the roles that allow `action`.
+    pub(crate) fn scopes_of(&self, action: Action) -> Vec<Scope> {
+        let roles = self.identity.roles.iter();
+        roles
+            .filter(|(_, role)| action.allowed_to(role.role))
+            .map(|(scope, _)| scope.clone())
+            .collect()
     }
 
     /// Whether there is a role at `scope`, above it or below it.
@@ -153,6 +187,9 @@ pub(crate) fn require(
     action: Action,
     scope: &Scope,
 ) -> Result<(), ControlError> {
+    if action == Action::Keys {
+        audit::sensitive();
+    }
     if caller.may(action, scope) {
         return Ok(());
     }
@@ -165,14 +202,16 @@ mod tests {
 
     fn with_role(role: RoleName, scope: &str) -> Principal {
         let assignment = RoleAssignment { scope: scope.to_owned(), role };
-        let identity = Identity {
+        Principal::new(Arc::new(Identity {
             id: "ada".to_owned(),
+            kind: PrincipalKind::Person,
             client_id: "ada".to_owned(),
             name: "Ada".to_owned(),
+            sign_in_name: None,
+            has_password: false,
             tenant_id: "t".to_owned(),
             roles: vec![(Scope::new(scope), assignment)],
-        };
-        Principal { identity: Arc::new(identity), csrf_token: None }
+        }))
     }
 
     #[test]

@@ -16,14 +16,13 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use jsonwebtoken::{DecodingKey, EncodingKey};
+use shared::SigningKeySummary;
 use sqlx::Row as _;
 
-use crate::{ControlError, clock, random, store::Store, vault::Vault};
+use crate::{
+    Control, ControlConfig, ControlError, Principal, clock, random, store::Store, vault::Vault,
+};
 
-use super::tokens::{LIFETIME, SKEW};
-
-/// Age at which a key is replaced.
-const ROTATE_AFTER: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
 const PURPOSE: &str = "signing-key";
 
 /// A key, ready to use.
@@ -50,32 +49,77 @@ impl SigningKeys {
     }
 
     /// Reads the keys, makes one where there is none or the newest is old, forgets dead ones.
-    pub(crate) async fn refresh(&self, store: &Store, vault: &Vault) -> Result<(), ControlError> {
-        let mut keys = load(store, vault).await?;
-        let rotate = clock::now() - clock::micros(ROTATE_AFTER);
+    pub(crate) async fn refresh(
+        &self,
+        store: &Store,
+        vault: &Vault,
+        config: &ControlConfig,
+    ) -> Result<(), ControlError> {
+        let mut keys = load(store, vault, overlap(config)).await?;
+        let rotate = clock::now() - clock::micros(config.signing_key_age);
         if keys.first().is_none_or(|newest| newest.created_at < rotate) {
-            replace(store, vault).await?;
-            keys = load(store, vault).await?;
+            replace(store, vault, overlap(config)).await?;
+            keys = load(store, vault, overlap(config)).await?;
         }
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
         Ok(())
     }
+}
 
-    /// Makes a new key sign from now on.
-    pub(crate) async fn rotate(&self, store: &Store, vault: &Vault) -> Result<(), ControlError> {
-        replace(store, vault).await?;
-        self.refresh(store, vault).await
+/// How long a key still verifies after it was replaced, in the store's unit.
+fn overlap(config: &ControlConfig) -> i64 {
+    clock::micros(config.token_lifetime) + clock::micros(config.clock_skew)
+}
+
+impl Control {
+    /// The keys that sign or verify, the signing one first.
+    pub fn signing_keys(&self, caller: &Principal) -> Result<Vec<SigningKeySummary>, ControlError> {
+        self.require_access(caller)?;
+        let overlap = overlap(&self.inner.config);
+        let keys = self.inner.signing_keys.all();
+        Ok(keys.iter().map(|key| key.summary(overlap)).collect())
+    }
+
+    /// Makes a new key sign from now on; tokens of the old one live out their time.
+    pub async fn rotate_signing_key(
+        &self,
+        caller: &Principal,
+    ) -> Result<SigningKeySummary, ControlError> {
+        self.require_access(caller)?;
+        let inner = &self.inner;
+        replace(&inner.store, &inner.vault, overlap(&inner.config)).await?;
+        inner.signing_keys.refresh(&inner.store, &inner.vault, &inner.config).await?;
+        let keys = inner.signing_keys.all();
+        let newest =
+            keys.first().ok_or_else(|| ControlError::internal("there is no signing key"))?;
+        tracing::info!(key = newest.id, "a new key signs access tokens");
+        Ok(newest.summary(overlap(&inner.config)))
     }
 }
 
-async fn load(store: &Store, vault: &Vault) -> Result<Vec<Arc<SigningKey>>, ControlError> {
+impl SigningKey {
+    fn summary(&self, overlap: i64) -> SigningKeySummary {
+        SigningKeySummary {
+            id: self.id.clone(),
+            created_at: clock::timestamp(self.created_at),
+            retired_at: self.retired_at.map(clock::timestamp),
+            verifies_until: self.retired_at.map(|retired| clock::timestamp(retired + overlap)),
+        }
+    }
+}
+
+async fn load(
+    store: &Store,
+    vault: &Vault,
+    overlap: i64,
+) -> Result<Vec<Arc<SigningKey>>, ControlError> {
     let rows = sqlx::query(
         "SELECT id, private_key, modulus, exponent, created_at, retired_at FROM signing_keys
          ORDER BY created_at DESC, id",
     )
     .fetch_all(store.read())
     .await?;
-    let still_verifies = clock::now() - clock::micros(LIFETIME + SKEW);
+    let still_verifies = clock::now() - overlap;
     let mut keys = Vec::with_capacity(rows.len());
     for row in rows {
         let retired_at: Option<i64> = row.try_get(5)?;
@@ -101,7 +145,7 @@ async fn load(store: &Store, vault: &Vault) -> Result<Vec<Arc<SigningKey>>, Cont
     Ok(keys)
 }
 
-async fn replace(store: &Store, vault: &Vault) -> Result<(), ControlError> {
+async fn replace(store: &Store, vault: &Vault, overlap: i64) -> Result<(), ControlError> {
     let (private, modulus, exponent) = tokio::task::spawn_blocking(|| {
         let pair = KeyPair::generate(KeySize::Rsa2048).map_err(ControlError::internal)?;
         let private = pair.as_der().map_err(ControlError::internal)?.as_ref().to_vec();
@@ -115,7 +159,7 @@ async fn replace(store: &Store, vault: &Vault) -> Result<(), ControlError> {
     let now = clock::now();
     let mut write = store.write().await?;
     sqlx::query("DELETE FROM signing_keys WHERE retired_at < $1")
-        .bind(now - clock::micros(LIFETIME + SKEW))
+        .bind(now - overlap)
         .execute(&mut *write)
         .await?;
     sqlx::query("UPDATE signing_keys SET retired_at = $1 WHERE retired_at IS NULL")

@@ -1,7 +1,8 @@
 //! Access tokens: JWTs for client credentials, and how they are verified.
 //!
 //! # Invariants
-//! - Only RS256 by one of our own keys is accepted: `alg` is never taken from the token.
+//! - Only RS256 by one of our own keys is accepted, or what [`super::outside`] accepts: `alg` is never
+//!   taken from the token.
 //! - A token is worth its principal: when that is deleted, so is the token; roles are read anew at
 //!   every call.
 
@@ -20,12 +21,8 @@ use sqlx::Row as _;
 
 use crate::{Control, ControlError, Principal, clock, control::Inner};
 
-use super::signing_keys::SigningKey;
+use super::{outside::Vouched, signing_keys::SigningKey};
 
-/// How long an access token lives; answered as `expires_in` less one second, as documented.
-pub(crate) const LIFETIME: Duration = Duration::from_secs(3600);
-/// How far clocks may differ.
-pub(crate) const SKEW: Duration = Duration::from_secs(60);
 /// Audiences that every documented client may ask for, without a trailing slash.
 const AUDIENCES: [&str; 2] =
     ["https://management.azure.com", "https://management.core.windows.net"];
@@ -93,10 +90,10 @@ pub struct IssuedToken {
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// `invalid_client`: unknown client or wrong secret.
-    #[error("the client is unknown or its secret is wrong or has expired")]
+    #[error("the client is unknown, or its secret is wrong or has expired")]
     InvalidClient,
     /// `invalid_request`: the tenant is not ours.
-    #[error("there is no tenant `{0}`")]
+    #[error("tenant `{0}` not found")]
     UnknownTenant(String),
     /// `invalid_resource` or `invalid_scope`: we issue no tokens for it.
     #[error("tokens for `{0}` are not issued here")]
@@ -131,7 +128,13 @@ struct Claims {
     iat: i64,
     tid: String,
     oid: String,
+    #[serde(default)]
+    sub: String,
     appid: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    azp: Option<String>,
+    #[serde(default)]
+    idtyp: String,
     ver: String,
 }
 
@@ -144,8 +147,15 @@ pub(crate) struct VerifiedTokens {
 
 #[derive(Clone)]
 struct Verified {
-    oid: Arc<str>,
+    whose: Whose,
     exp: i64,
+}
+
+#[derive(Clone)]
+enum Whose {
+    /// An object id.
+    Ours(Arc<str>),
+    Outside(Arc<Vouched>),
 }
 
 /// Beyond this many, all are forgotten and verified again.
@@ -159,10 +169,9 @@ impl Control {
             .ok_or_else(|| TokenError::UnknownTenant(request.tenant.clone()))?;
         let resource = match &request.audience {
             Audience::Resource(resource) => resource.clone(),
-            Audience::Scope(scope) => match scope.strip_suffix("/.default") {
-                Some(resource) => resource.to_owned(),
-                None => return Err(TokenError::InvalidAudience(scope.clone())),
-            },
+            Audience::Scope(scope) => resource_of(scope)
+                .ok_or_else(|| TokenError::InvalidAudience(scope.clone()))?
+                .to_owned(),
         };
         if !self.inner.issues_for(&resource, Some(&request.endpoint)) {
             return Err(TokenError::InvalidAudience(resource));
@@ -175,7 +184,8 @@ impl Control {
             TokenVersion::V2 => (format!("{base}/{tenant_id}/v2.0"), "2.0"),
         };
         let now = clock::now() / 1_000_000;
-        let exp = now + LIFETIME.as_secs().cast_signed();
+        let lifetime = self.inner.config.token_lifetime;
+        let exp = now + lifetime.as_secs().cast_signed();
         let claims = Claims {
             iss,
             aud: resource.clone(),
@@ -184,7 +194,11 @@ impl Control {
             iat: now,
             tid: tenant_id,
             oid: principal.id().to_owned(),
+            sub: principal.id().to_owned(),
             appid: principal.identity.client_id.clone(),
+            // The newer shape calls the client `azp`, and the older one `appid`; both are read.
+            azp: (ver == "2.0").then(|| principal.identity.client_id.clone()),
+            idtyp: "app".to_owned(),
             ver: ver.to_owned(),
         };
         let keys = self.inner.signing_keys.all();
@@ -193,13 +207,7 @@ impl Control {
         let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::RS256) };
         let access_token = jsonwebtoken::encode(&header, &claims, &key.encoding)
             .map_err(|error| TokenError::Internal(error.into()))?;
-        Ok(IssuedToken {
-            access_token,
-            lifetime: LIFETIME,
-            expires_on: exp,
-            not_before: now,
-            resource,
-        })
+        Ok(IssuedToken { access_token, lifetime, expires_on: exp, not_before: now, resource })
     }
 
     /// The principal whose id and secret these are.
@@ -209,11 +217,8 @@ impl Control {
         from: Option<IpAddr>,
     ) -> Result<Principal, ControlError> {
         let inner = &self.inner;
-        let (who, limit) = (&credentials.client_id, inner.config.limits.failed_sign_ins_per_minute);
-        inner
-            .attempts
-            .check(who, from, limit)
-            .map_err(|retry_after| ControlError::TooManyAttempts { retry_after })?;
+        let who = &credentials.client_id.to_ascii_lowercase();
+        self.may_try(who, from)?;
         let rows = sqlx::query(
             "SELECT p.id, s.hash FROM principals p JOIN secrets s ON s.principal_id = p.id
              WHERE p.client_id = $1 AND s.expires_at > $2",
@@ -232,7 +237,7 @@ impl Control {
         if inner.secrets.verify(secret, hashes).await?
             && let Some(identity) = inner.directory.find(&id)
         {
-            return Ok(Principal { identity, csrf_token: None });
+            return Ok(Principal::new(identity));
         }
         inner.attempts.failed(who, from);
         Err(ControlError::Unauthenticated(
@@ -252,11 +257,6 @@ impl Control {
         json!({ "keys": keys.iter().map(jwk).collect::<Vec<_>>() })
     }
 
-    /// Makes a new key sign from now on; tokens of the old one live out their time.
-    pub async fn rotate_signing_key(&self) -> Result<(), ControlError> {
-        self.inner.signing_keys.rotate(&self.inner.store, &self.inner.vault).await
-    }
-
     /// The id of the tenant that `{tenant}` names: its id, a domain name, `common`,
     /// `organizations` or `adfs`.
     pub fn resolve_tenant(&self, tenant: &str) -> Option<String> {
@@ -267,29 +267,38 @@ impl Control {
         known.into_iter().any(|name| name.eq_ignore_ascii_case(tenant)).then(|| ours.id.clone())
     }
 
-    /// Who holds this access token.
-    pub(crate) fn verify_token(&self, token: &str) -> Result<Principal, ControlError> {
+    /// Who holds this access token: one of ours, or one of the outside issuer.
+    pub(crate) async fn verify_token(&self, token: &str) -> Result<Principal, ControlError> {
         let inner = &self.inner;
         let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
         let now = clock::now() / 1_000_000;
-        let remembered = inner.verified_tokens.find(&hash);
-        let verified = match remembered {
+        let verified = match inner.verified_tokens.find(&hash) {
             Some(verified) => verified,
             None => {
-                let claims = inner.claims_of(token)?;
-                let verified = Verified { oid: claims.oid.into(), exp: claims.exp };
+                let verified = match &inner.outside {
+                    Some(outside) if outside.claims_to_have_issued(token) => {
+                        let (vouched, exp) = outside.verify_access_token(token).await?;
+                        Verified { whose: Whose::Outside(Arc::new(vouched)), exp }
+                    }
+                    _ => {
+                        let claims = inner.claims_of(token)?;
+                        Verified { whose: Whose::Ours(claims.oid.into()), exp: claims.exp }
+                    }
+                };
                 inner.verified_tokens.remember(hash, verified.clone());
                 verified
             }
         };
-        if now > verified.exp + SKEW.as_secs().cast_signed() {
+        if now > verified.exp + inner.config.clock_skew.as_secs().cast_signed() {
             return Err(ControlError::ExpiredToken);
         }
-        let identity = inner
-            .directory
-            .find(&verified.oid)
-            .ok_or(ControlError::Unauthenticated("the access token's principal does not exist"))?;
-        Ok(Principal { identity, csrf_token: None })
+        let identity = match &verified.whose {
+            Whose::Ours(oid) => inner.directory.find(oid).ok_or(ControlError::Unauthenticated(
+                "the access token's principal does not exist",
+            ))?,
+            Whose::Outside(vouched) => inner.directory.vouched(vouched, &inner.tenant.id),
+        };
+        Ok(Principal::new(identity))
     }
 }
 
@@ -304,7 +313,7 @@ impl Inner {
             .find(|key| Some(&key.id) == header.kid.as_ref())
             .ok_or(invalid("the access token was not signed by a key of this server"))?;
         let mut validation = Validation::new(Algorithm::RS256);
-        validation.leeway = SKEW.as_secs();
+        validation.leeway = self.config.clock_skew.as_secs();
         validation.validate_nbf = true;
         // The audience and the issuer are checked below: both depend on how we are addressed.
         validation.validate_aud = false;
@@ -341,6 +350,15 @@ impl Inner {
     }
 }
 
+/// What a scope of the newer endpoint asks for: one `…/.default`, beside the scopes that sign people
+/// in, which mean nothing for a client.
+fn resource_of(scope: &str) -> Option<&str> {
+    const FOR_PEOPLE: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+    let mut wanted = scope.split_whitespace().filter(|word| !FOR_PEOPLE.contains(word));
+    let resource = wanted.next()?.strip_suffix("/.default")?;
+    wanted.next().is_none().then_some(resource)
+}
+
 /// The issuer without what its version adds.
 fn issuer_base(claims: &Claims) -> Option<&str> {
     let tail = match claims.ver.as_str() {
@@ -362,5 +380,25 @@ impl VerifiedTokens {
             principals.clear();
         }
         principals.insert(hash, verified);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_names_one_resource() {
+        for (scope, resource) in [
+            ("https://management.azure.com/.default", Some("https://management.azure.com")),
+            ("https://management.azure.com//.default", Some("https://management.azure.com/")),
+            ("openid profile https://r/.default offline_access", Some("https://r")),
+            ("https://a/.default https://b/.default", None),
+            ("https://management.azure.com/user_impersonation", None),
+            ("openid", None),
+            ("", None),
+        ] {
+            assert_eq!(resource_of(scope), resource, "{scope}");
+        }
     }
 }

@@ -4,7 +4,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use shared::{AuthKeys, KeyType, ServiceId};
 use sqlx::Row as _;
 
-use crate::{AccountAccess, Action, Control, ControlError, Kind, random, routes::ServiceKeys};
+use crate::{
+    AccountAccess, Action, Control, ControlError, Kind, audit, random, routes::ServiceKeys,
+};
 
 /// Both keys, in the clear.
 pub(crate) struct Keys {
@@ -68,7 +70,7 @@ impl Control {
         let control = self.clone();
         // To its end, also when the caller hangs up between the commit and the routing table.
         let work = async move { control.replace_key(service.id, key_type).await };
-        tokio::spawn(work).await.map_err(ControlError::internal)?
+        audit::spawn(work).await.map_err(ControlError::internal)?
     }
 
     async fn replace_key(

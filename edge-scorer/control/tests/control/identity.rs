@@ -78,7 +78,7 @@ async fn keys_rotate_and_old_tokens_live_out_their_time() {
     let token = edge.control.issue_token(request(&edge, &edge.first.client_secret)).await.unwrap();
     let before = edge.control.json_web_keys();
 
-    edge.control.rotate_signing_key().await.unwrap();
+    edge.control.rotate_signing_key(edge.account.principal()).await.unwrap();
 
     let after = edge.control.json_web_keys();
     assert_eq!(before["keys"].as_array().unwrap().len(), 1);
@@ -137,7 +137,7 @@ async fn a_link_signs_in_once() {
 async fn the_operator_makes_links_and_secrets_beside_a_running_server() {
     let edge = Edge::new().await;
 
-    let token = admin::sign_in_token(edge.folder.path()).await.unwrap();
+    let token = admin::sign_in_token(edge.folder.path(), None).await.unwrap();
     let reset = admin::reset_secret(edge.folder.path(), None).await.unwrap();
 
     let link = SessionRequest::Link { sign_in_token: token };
@@ -146,7 +146,7 @@ async fn the_operator_makes_links_and_secrets_beside_a_running_server() {
     assert!(matches!(old, Err(TokenError::InvalidClient)));
     assert_eq!(reset.client_id, edge.first.client_id);
     assert!(edge.control.issue_token(request(&edge, &reset.client_secret)).await.is_ok());
-    let nowhere = admin::sign_in_token(&edge.folder.path().join("nowhere")).await;
+    let nowhere = admin::sign_in_token(&edge.folder.path().join("nowhere"), None).await;
     assert!(matches!(nowhere, Err(OpenError::NoStore(_))));
 }
 
@@ -154,7 +154,7 @@ async fn the_operator_makes_links_and_secrets_beside_a_running_server() {
 async fn a_reader_reads_and_a_scorer_does_not_even_that() {
     let edge = Edge::new().await;
     let (control, owner) = (&edge.control, edge.account.principal());
-    let (made, secret) = control.create_service_principal(owner, "robot").await.unwrap();
+    let (made, secret) = control.create_service_principal(owner, "robot", &[]).await.unwrap();
     let credentials =
         ClientCredentials { client_id: made.client_id.clone(), client_secret: secret.secret };
     let scope = edge.account.scope().as_str().to_owned();

@@ -11,7 +11,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::options::ServeOptions;
+use crate::{admin::arguments::AdminArguments, options::ServeOptions};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,6 +20,7 @@ Examples:
   edge-scorer inspect model.wasm                        what it takes, gives and does
   edge-scorer score model.wasm --input rows.csv         score a file, no server needed
   edge-scorer deploy model.onnx --name my-model         put a model on a running server
+  edge-scorer admin --help                              who may come in, and what they may do
 
 Exit codes:
   0 done                          4 bad input data
@@ -73,9 +74,7 @@ pub(crate) enum Command {
     Inspect(InspectArguments),
     Score(ScoreArguments),
     Deploy(Box<DeployArguments>),
-    /// Administer a server's data folder.
-    #[command(subcommand)]
-    Admin(AdminCommand),
+    Admin(AdminArguments),
     /// Compiles one model under limits of its own; the server starts it.
     #[command(hide = true)]
     CompileChild {
@@ -275,23 +274,4 @@ pub(crate) struct DeployArguments {
     /// Trust the certificates in this PEM file, such as a self-signed one.
     #[arg(long, value_name = "FILE", env = "EDGE_SCORER_CA_FILE")]
     pub(crate) ca_file: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AdminCommand {
-    /// Make a link that opens the console once, within 15 minutes.
-    SignInLink(AdminArguments),
-    /// Give the administrator a new client secret; the old ones stop working.
-    ResetSecret(AdminArguments),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct AdminArguments {
-    /// The data folder of a running or stopped server.
-    #[arg(long, value_name = "FOLDER", env = "EDGE_SCORER_DATA", default_value = "data")]
-    pub(crate) data: PathBuf,
-
-    /// Base of the link [default: where the server was last reached].
-    #[arg(long, value_name = "URL", env = "EDGE_SCORER_PUBLIC_URL")]
-    pub(crate) public_url: Option<String>,
 }

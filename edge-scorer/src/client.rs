@@ -1,4 +1,4 @@
-//! The HTTP client of `deploy`: signs in, sends, and turns refusals into failures.
+//! The HTTP client of `deploy` and `admin`: signs in, sends, and turns refusals into failures.
 //!
 //! # Invariants
 //! - Secrets and tokens appear in no message.
@@ -12,7 +12,7 @@ use std::{path::Path, time::Duration};
 
 use reqwest::{Certificate, Method, Response, StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use shared::{ArmError, ArmErrorBody, ErrorBody, ErrorCode, paths};
+use shared::{ArmError, ArmErrorBody, ErrorBody, ErrorCode, Me, SessionRequest, paths};
 
 use crate::failure::{Exit, Failure};
 
@@ -34,7 +34,14 @@ pub(crate) struct Credentials {
 pub(crate) struct Client {
     http: reqwest::Client,
     server: String,
-    token: String,
+    proof: Proof,
+}
+
+/// What every request carries.
+enum Proof {
+    Nothing,
+    Token(String),
+    Session { cookie: String, csrf_token: String },
 }
 
 #[derive(Deserialize)]
@@ -54,20 +61,7 @@ impl Client {
         credentials: &Credentials,
         ca_file: Option<&Path>,
     ) -> Result<Self, Failure> {
-        api::choose_cryptography();
-        let mut builder = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(10))
-            .read_timeout(ANSWER)
-            .redirect(reqwest::redirect::Policy::none());
-        for certificate in trusted(ca_file)? {
-            builder = builder.add_root_certificate(certificate);
-        }
-        let http = builder.build().map_err(|error| {
-            Failure::new(Exit::Internal, "the HTTP client could not be set up").because(error)
-        })?;
-        let mut client =
-            Self { http, server: server.trim_end_matches('/').to_owned(), token: String::new() };
-
+        let mut client = Self::connect(server, ca_file)?;
         let form = [
             ("grant_type", "client_credentials"),
             ("client_id", &credentials.client_id),
@@ -85,8 +79,57 @@ impl Client {
             return Err(Failure::new(Exit::Usage, format!("the server refused to sign in: {reason}"))
                 .hint("check the client id and secret; `edge-scorer admin reset-secret --data DIR` makes a new one"));
         }
-        client.token = parse::<Token>(&body)?.access_token;
+        client.proof = Proof::Token(parse::<Token>(&body)?.access_token);
         Ok(client)
+    }
+
+    /// Opens a session at `server` with the token of a sign-in link.
+    pub(crate) async fn with_link(
+        server: &str,
+        token: &str,
+        ca_file: Option<&Path>,
+    ) -> Result<Self, Failure> {
+        let mut client = Self::connect(server, ca_file)?;
+        let request = SessionRequest::Link { sign_in_token: token.to_owned() };
+        let answer =
+            client.send(client.request(Method::POST, paths::SESSION).json(&request)).await?;
+        let cookie = answer.headers().get("set-cookie").and_then(|value| value.to_str().ok());
+        let cookie = cookie.and_then(|text| text.split(';').next()).map(str::to_owned);
+        let me: Me = client.read(answer).await?;
+        client.proof = match cookie.zip(me.csrf_token) {
+            Some((cookie, csrf_token)) => Proof::Session { cookie, csrf_token },
+            None => return Err(Failure::new(Exit::Internal, "the server opened no session")),
+        };
+        Ok(client)
+    }
+
+    /// Closes the session, if there is one; it would end by itself.
+    pub(crate) async fn close(&self) {
+        if matches!(self.proof, Proof::Session { .. }) {
+            let _ = self.request(Method::DELETE, paths::SESSION).send().await;
+        }
+    }
+
+    fn connect(server: &str, ca_file: Option<&Path>) -> Result<Self, Failure> {
+        api::choose_cryptography();
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(10))
+            .read_timeout(ANSWER)
+            .redirect(reqwest::redirect::Policy::none());
+        for certificate in trusted(ca_file)? {
+            builder = builder.add_root_certificate(certificate);
+        }
+        let http = builder.build().map_err(|error| {
+            Failure::new(Exit::Internal, "the HTTP client could not be set up").because(error)
+        })?;
+        let server = server.trim_end_matches('/').to_owned();
+        Ok(Self { http, server, proof: Proof::Nothing })
+    }
+
+    /// `false` when there was nothing to delete.
+    pub(crate) async fn delete(&self, path: &str) -> Result<bool, Failure> {
+        let answer = self.send(self.request(Method::DELETE, path)).await?;
+        Ok(answer.status() != StatusCode::NO_CONTENT)
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
@@ -151,7 +194,14 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.server)).bearer_auth(&self.token)
+        let request = self.http.request(method, format!("{}{path}", self.server));
+        match &self.proof {
+            Proof::Nothing => request,
+            Proof::Token(token) => request.bearer_auth(token),
+            Proof::Session { cookie, csrf_token } => {
+                request.header("cookie", cookie).header("x-csrf-token", csrf_token)
+            }
+        }
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, Failure> {

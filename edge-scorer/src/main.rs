@@ -69,7 +69,7 @@ fn run(
             serve::run(&arguments, matches, terminal)?;
         }
         Command::Deploy(arguments) => deploy::run(&arguments, terminal)?,
-        Command::Admin(command) => admin::run(&command, terminal)?,
+        Command::Admin(arguments) => admin::run(&arguments.command, terminal)?,
         Command::CompileChild { arguments } => {
             return Ok(ExitCode::from(control::compile_child_main(&arguments)));
         }

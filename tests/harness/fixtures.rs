@@ -32,6 +32,11 @@ pub fn prepared_for_bench() -> Prepared {
     prepare(&["--bench"])
 }
 
+/// What goes into PYTHONPATH for other people's clients, and nothing else.
+pub fn prepared_clients() -> String {
+    prepare(&["--clients"]).python_path
+}
+
 fn prepare(flags: &[&str]) -> Prepared {
     let script = folder().join("prepare.py");
     let output = Command::new("python3").arg(&script).args(flags).output().unwrap();

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
+mod access;
 mod cli;
 mod concurrency;
 mod crashes;

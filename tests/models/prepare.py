@@ -3,6 +3,7 @@
 
     python3 tests/models/prepare.py            packages, large models, evaluation rows
     python3 tests/models/prepare.py --bench    also the packages of the Python server that the bench compares with
+    python3 tests/models/prepare.py --clients  only the packages of other people's clients; `python_path` leads to them
 
 Needs python3 with pip and, the first time, a package index. Prints one JSON object on stdout:
 `{"python_path", "onnxruntime", "models", "versions"}`: what to put into PYTHONPATH, the shared library for
@@ -62,6 +63,12 @@ def main():
     TARGET.mkdir(parents=True, exist_ok=True)
     with open(TARGET / "prepare.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        if "--clients" in sys.argv:
+            clients = HERE.parent / "clients" / "requirements.txt"
+            path = made(TARGET / "python" / f"clients-{fingerprint(clients)}", install(clients))
+            answer = {"python_path": str(path), "onnxruntime": "", "models": "", "versions": pins(clients)}
+            print(json.dumps(answer, indent=1))
+            return
         requirements = HERE / "requirements.txt"
         packages = made(TARGET / "python" / fingerprint(requirements), install(requirements))
         paths, versions = [packages], pins(requirements)

@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask serve | test | lint | bench | soak`.
+//! The developer's commands: `cargo xtask serve | test | lint | bench | coverage | soak`.
 //!
 //! Each command installs what it misses, says what it is doing and how long it took, and does
 //! nothing twice: a second run starts within seconds.
@@ -59,6 +59,8 @@ enum Task {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Run every node case of the `onnx` package and write the table of what passes anew.
+    Coverage,
     /// Run what is not in the gate: 300 kills and the browser journeys.
     Soak,
 }
@@ -83,6 +85,7 @@ fn perform(task: &Task) -> Result<()> {
         Task::Test { arguments } => test::test(arguments),
         Task::Lint => lint::lint(),
         Task::Bench { arguments } => test::bench(arguments),
+        Task::Coverage => test::coverage(),
         Task::Soak => test::soak(),
     }
 }

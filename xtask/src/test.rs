@@ -36,6 +36,16 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
     run(bench)
 }
 
+/// Writes `tests/coverage/node.tsv` and its summary.
+pub(crate) fn coverage() -> Result<()> {
+    python::prepare()?;
+    step("running every node case", || {
+        let mut test = cargo(["test", "--release", "--workspace", "--test", "coverage"]);
+        test.env("COVERAGE_WRITE", "1");
+        run(test)
+    })
+}
+
 /// Runs the long form of the tests that have one.
 pub(crate) fn soak() -> Result<()> {
     tools::programs(&BROWSER)?;

@@ -1,0 +1,114 @@
+//! The checked-in table of what passes.
+
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+    fs,
+};
+
+use crate::cases::Cases;
+
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/coverage/node.tsv");
+const SUMMARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/coverage/README.md");
+/// Longest reason that is kept.
+const REASON: usize = 160;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Pass,
+    Refused,
+    Wrong,
+}
+
+/// One case.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) state: State,
+    pub(crate) reason: String,
+}
+
+pub(crate) struct Table {
+    pub(crate) rows: Vec<Row>,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pass => "pass",
+            Self::Refused => "refused",
+            Self::Wrong => "wrong",
+        })
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flat: String = self.reason.split_whitespace().collect::<Vec<_>>().join(" ");
+        let reason: String = flat.chars().take(REASON).collect();
+        write!(f, "{}\t{}\t{reason}", self.name, self.state)
+    }
+}
+
+impl Table {
+    /// The table beside this file; empty where there is none yet.
+    pub(crate) fn read() -> Self {
+        let text = fs::read_to_string(TABLE).unwrap_or_default();
+        let rows = text.lines().skip(1).filter_map(|line| {
+            let mut cells = line.split('\t');
+            let (name, state) = (cells.next()?.to_owned(), cells.next()?);
+            let state = match state {
+                "pass" => State::Pass,
+                "refused" => State::Refused,
+                _ => State::Wrong,
+            };
+            Some(Row { name, state, reason: cells.next().unwrap_or_default().to_owned() })
+        });
+        Self { rows: rows.collect() }
+    }
+
+    /// Whether a case passed in this table, and does not pass as `row` says.
+    pub(crate) fn fell(&self, row: &Row) -> bool {
+        row.state != State::Pass
+            && self.rows.iter().any(|known| known.name == row.name && known.state == State::Pass)
+    }
+
+    /// Writes the table and its summary.
+    pub(crate) fn write(&self, cases: &Cases) {
+        let mut table = "case\tstate\treason\n".to_owned();
+        for row in &self.rows {
+            writeln!(table, "{row}").unwrap();
+        }
+        fs::write(TABLE, table).unwrap();
+        fs::write(SUMMARY, self.summary(cases)).unwrap();
+    }
+
+    fn summary(&self, cases: &Cases) -> String {
+        let count = |state| self.rows.iter().filter(|row| row.state == state).count();
+        let (passing, total) = (count(State::Pass), self.rows.len());
+        // Of each operator: cases that pass, cases.
+        let mut operators: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for (row, case) in self.rows.iter().zip(&cases.all) {
+            for operator in &case.operators {
+                let entry = operators.entry(operator).or_default();
+                entry.0 += usize::from(row.state == State::Pass);
+                entry.1 += 1;
+            }
+        }
+        let mut text = format!(
+            "# Node cases of the `onnx` package\n\n\
+             Written by `cargo xtask coverage`; `node.tsv` has every case with its reason.\n\
+             Counted are cases without training operators, sequence, optional or map types, \
+             opsets above 26, and floats and integers of eight bits or fewer that have no type in the module contract.\n\n\
+             **{passing} of {total} pass ({:.1} %)**, {} are refused, {} answer differently.\n\n\
+             | operator | cases that pass | cases with it |\n|---|--:|--:|\n",
+            100.0 * passing as f64 / total.max(1) as f64,
+            count(State::Refused),
+            count(State::Wrong),
+        );
+        for (operator, (passing, total)) in operators {
+            writeln!(text, "| {operator} | {passing} | {total} |").unwrap();
+        }
+        text
+    }
+}

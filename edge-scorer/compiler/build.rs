@@ -1,4 +1,5 @@
-//! Builds the numeric kernels for wasm32, so that every plain cargo command works without xtask.
+//! Builds the kernels and the operators of the dynamic tier for wasm32, so that every plain cargo
+//! command works without xtask.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -6,8 +7,14 @@ use std::{env, fs};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=../kernels/src");
-    println!("cargo::rerun-if-changed=../kernels/Cargo.toml");
+    build("kernels", "3");
+    // There are many of them and each runs once for a node: small beats fast.
+    build("operators", "s");
+}
+
+fn build(crate_name: &str, opt_level: &str) {
+    println!("cargo::rerun-if-changed=../{crate_name}/src");
+    println!("cargo::rerun-if-changed=../{crate_name}/Cargo.toml");
 
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     // A target folder of its own: cargo holds the lock of the workspace's while this runs.
@@ -15,9 +22,10 @@ fn main() {
 
     let status = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"))
         .args(["build", "--release", "--locked", "--lib"])
-        .args(["--manifest-path", "../kernels/Cargo.toml"])
+        .args(["--manifest-path", &format!("../{crate_name}/Cargo.toml")])
         .args(["--target", "wasm32-unknown-unknown"])
         .env("CARGO_TARGET_DIR", &target_dir)
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level)
         .env("CARGO_PROFILE_RELEASE_LTO", "fat")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
         .env("CARGO_PROFILE_RELEASE_PANIC", "abort")
@@ -29,14 +37,9 @@ fn main() {
         .env_remove("RUSTFLAGS")
         .status()
         .expect("cargo runs");
-    assert!(
-        status.success(),
-        "the kernels do not build for wasm32; is its target there? `rustup target add wasm32-unknown-unknown`"
-    );
+    assert!(status.success(), "`{crate_name}` does not build for wasm32");
 
-    fs::copy(
-        target_dir.join("wasm32-unknown-unknown/release/kernels.wasm"),
-        out_dir.join("kernels.wasm"),
-    )
-    .expect("the kernels were built");
+    let file = format!("{crate_name}.wasm");
+    fs::copy(target_dir.join("wasm32-unknown-unknown/release").join(&file), out_dir.join(&file))
+        .expect("it was built");
 }

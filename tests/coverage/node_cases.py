@@ -86,6 +86,8 @@ class Blob:
 
 def tensor(value, info, blob):
     kind = TYPES[info.type.tensor_type.elem_type]
+    if isinstance(value, onnx.TensorProto):
+        value = onnx.numpy_helper.to_array(value)
     array = np.asarray(value)
     if kind == "string":
         data = [item.decode() if isinstance(item, bytes) else str(item) for item in array.reshape(-1)]

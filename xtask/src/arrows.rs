@@ -13,6 +13,7 @@ use crate::steps::cargo;
 const ROOMS: &[(&str, &[&str])] = &[
     ("shared", &[]),
     ("kernels", &[]),
+    ("operators", &[]),
     ("compiler", &["shared"]),
     ("engine", &["shared"]),
     ("control", &["shared", "compiler", "engine"]),

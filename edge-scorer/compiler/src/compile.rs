@@ -1,9 +1,10 @@
-//! The pipeline: import, lower, describe, emit.
+//! The pipeline: import, lower, describe, emit; and the dynamic tier for what that refuses.
 
 use sha2::{Digest, Sha256};
 use shared::{Check, Profile, Signature, UnsupportedOperator};
 use tract_onnx::pb::ModelProto;
 
+use crate::dynamic;
 use crate::emit;
 use crate::error::CompileError;
 use crate::import::{self, Batch, Imported};
@@ -15,17 +16,58 @@ use crate::{Compiled, Options};
 
 pub(crate) fn compile(onnx: &[u8], options: &Options) -> Result<Compiled, CompileError> {
     let proto = import::read(onnx, &options.limits)?;
-    let unsupported = operators::unsupported(&proto);
+    let compiled = match statically(&proto, source_of(onnx), options) {
+        Ok(compiled) => compiled,
+        Err(refusal @ (CompileError::Unsupported(_) | CompileError::Invalid { .. })) => {
+            match dynamic::compile(&proto, source_of(onnx), options) {
+                Ok(compiled) => compiled,
+                Err(second) => return Err(the_clearer(refusal, second)),
+            }
+        }
+        Err(error) => return Err(error),
+    };
+    if compiled.wasm.len() as u64 > options.limits.module_bytes {
+        return Err(CompileError::LimitExceeded {
+            what: "bytes of module",
+            actual: compiled.wasm.len() as u64,
+            limit: options.limits.module_bytes,
+        });
+    }
+    Ok(compiled)
+}
+
+/// Of both tiers' refusals the one that tells more: what neither of them can do.
+fn the_clearer(first: CompileError, second: CompileError) -> CompileError {
+    match (first, second) {
+        (CompileError::Unsupported(first), CompileError::Unsupported(second)) => {
+            let lacking = |operator: &UnsupportedOperator| {
+                second
+                    .iter()
+                    .any(|o| o.operator == operator.operator && o.domain == operator.domain)
+            };
+            let (neither, one): (Vec<_>, Vec<_>) = first.into_iter().partition(lacking);
+            CompileError::Unsupported(if neither.is_empty() { one } else { neither })
+        }
+        (first, _) => first,
+    }
+}
+
+/// Compiles a model whose shapes are all known up to symbols.
+fn statically(
+    proto: &ModelProto,
+    source: String,
+    options: &Options,
+) -> Result<Compiled, CompileError> {
+    let unsupported = operators::unsupported(proto);
     if !unsupported.is_empty() {
         return Err(CompileError::Unsupported(unsupported));
     }
-
     let (imported, mut plan) = plan_of(proto, options)?;
     if plan.profile == Profile::Linalg && !plan.calls_the_host() {
         // Nothing is worth a call out of the sandbox: the module runs anywhere.
         plan.profile = Profile::Relaxed;
     }
-    let signature = signature::describe(&imported, &plan, source_of(onnx))?;
+    let signature = signature::describe(&imported, &plan, source)?;
     let placement = plan::place(&plan);
     // `prepare` computes sizes in 64 bits without looking for overflow; here it is looked for.
     let largest: Vec<u32> = plan.symbols.iter().map(|symbol| symbol.max).collect();
@@ -34,13 +76,6 @@ pub(crate) fn compile(onnx: &[u8], options: &Options) -> Result<Compiled, Compil
     }
     let text = plan::print(&plan, &placement);
     let wasm = emit::emit(&plan, &placement, &signature, &text)?;
-    if wasm.len() as u64 > options.limits.module_bytes {
-        return Err(CompileError::LimitExceeded {
-            what: "bytes of module",
-            actual: wasm.len() as u64,
-            limit: options.limits.module_bytes,
-        });
-    }
     Ok(Compiled { wasm, signature, plan: text })
 }
 

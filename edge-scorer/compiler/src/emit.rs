@@ -153,7 +153,7 @@ fn add_global(module: &mut Module) -> GlobalId {
     module.globals.add_local(ValType::I32, true, false, ConstExpr::Value(Value::I32(0)))
 }
 
-fn drop_custom_sections(module: &mut Module) {
+pub(crate) fn drop_custom_sections(module: &mut Module) {
     let names: Vec<String> =
         module.customs.iter().map(|(_, section)| section.name().to_owned()).collect();
     for name in names {
@@ -205,7 +205,7 @@ fn align(address: i64) -> i64 {
     (address + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT
 }
 
-fn heap_base(module: &Module) -> Result<i64, CompileError> {
+pub(crate) fn heap_base(module: &Module) -> Result<i64, CompileError> {
     module
         .exports
         .iter()

@@ -9,7 +9,9 @@
 //!    sizes are expressions of the symbols. `lower.rs` shows how to add an operator.
 //! 3. **Plan** (`plan`): the straight line of calls, placed in memory, and its printer.
 //! 4. **Emit** (`emit`): the prebuilt kernels plus the plan as `run`; what is not called is dropped.
-//! 5. **Describe** (`signature`): what callers need to know.
+//! 5. **Dynamic tier** (`dynamic`): what the steps above refuse, because shapes follow from values or
+//!    control flow is in it, becomes calls of generic operators over tensor descriptors.
+//! 6. **Describe** (`signature`): what callers need to know.
 //!
 //! # Invariants
 //! - Nothing in a file makes [`compile`] panic or loop: every size is checked, and tract is fenced.
@@ -20,6 +22,7 @@
 //! - Running modules (`engine` does), files, clocks, threads.
 
 mod compile;
+mod dynamic;
 mod emit;
 mod error;
 mod import;

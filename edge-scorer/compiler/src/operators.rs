@@ -136,11 +136,25 @@ const TABLES: &[&str] = &["ArgMax", "ArgMin", "Cast", "Concat"];
 const SHAPES: &[&str] =
     &["Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Constant", "Dropout"];
 
-/// Every operator of the model that is on no list, with its nodes.
+/// Every operator of the model that is on no list of the static tier, with its nodes.
 pub(crate) fn unsupported(model: &ModelProto) -> Vec<UnsupportedOperator> {
+    unknown(model, &|domain, name| match domain {
+        "" | "ai.onnx" => {
+            layers::knows(name) || MAIN.iter().any(|family| family.contains(&name))
+        }
+        "ai.onnx.ml" => ml::OPERATORS.contains(&name),
+        _ => false,
+    })
+}
+
+/// Every operator of the model that `is_known` denies, by domain and name, with its nodes.
+pub(crate) fn unknown(
+    model: &ModelProto,
+    is_known: &dyn Fn(&str, &str) -> bool,
+) -> Vec<UnsupportedOperator> {
     let mut found: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     if let Some(graph) = &model.graph {
-        collect(graph, &mut found);
+        collect(graph, is_known, &mut found);
     }
     found
         .into_iter()
@@ -151,17 +165,13 @@ pub(crate) fn unsupported(model: &ModelProto) -> Vec<UnsupportedOperator> {
         .collect()
 }
 
-fn collect(graph: &GraphProto, found: &mut BTreeMap<(String, String), Vec<String>>) {
+fn collect(
+    graph: &GraphProto,
+    is_known: &dyn Fn(&str, &str) -> bool,
+    found: &mut BTreeMap<(String, String), Vec<String>>,
+) {
     for (index, node) in graph.node.iter().enumerate() {
-        let known = match node.domain.as_str() {
-            "" | "ai.onnx" => {
-                layers::knows(&node.op_type)
-                    || MAIN.iter().any(|family| family.contains(&node.op_type.as_str()))
-            }
-            "ai.onnx.ml" => ml::OPERATORS.contains(&node.op_type.as_str()),
-            _ => false,
-        };
-        if !known {
+        if !is_known(&node.domain, &node.op_type) {
             let domain = if node.domain.is_empty() { "ai.onnx" } else { &node.domain };
             let name = match node.name.as_str() {
                 "" => format!("{}_{index}", node.op_type),
@@ -170,7 +180,8 @@ fn collect(graph: &GraphProto, found: &mut BTreeMap<(String, String), Vec<String
             found.entry((domain.to_owned(), node.op_type.clone())).or_default().push(name);
         }
         for attribute in &node.attribute {
-            attribute.g.iter().chain(&attribute.graphs).for_each(|graph| collect(graph, found));
+            let graphs = attribute.g.iter().chain(&attribute.graphs);
+            graphs.for_each(|graph| collect(graph, is_known, found));
         }
     }
 }

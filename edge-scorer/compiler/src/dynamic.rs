@@ -1,0 +1,66 @@
+//! The dynamic tier: graphs whose shapes are known only while they run.
+//!
+//! Where the typed graph does not tell every shape, the file's own graph is taken as it stands: one
+//! call for each node, of an operator that looks at its inputs' descriptors, checks them, and
+//! describes its outputs (`operators` has them all). If, Loop and Scan become Wasm blocks and loops
+//! around such calls.
+//!
+//! 1. `image` lays out what the operators read: descriptors, attributes, constants.
+//! 2. `graph` turns nodes into calls, with one function for each subgraph.
+//! 3. `ports` says what goes in and what comes out.
+//! 4. `emit` writes the module.
+//!
+//! # Invariants
+//! - An operator is known if `operators.wasm` exports it as `<domain>.<name>`: nothing is listed here.
+//! - Outputs are held against the signature after every run; what differs is a failure, no answer.
+//! - Modules of this tier are never called bounded: they run under the deadline.
+//!
+//! # Deliberately absent
+//! - Types and shapes: they are looked at while the model runs.
+
+mod emit;
+mod graph;
+mod image;
+mod ports;
+
+use std::sync::OnceLock;
+
+use shared::UnsupportedOperator;
+use tract_onnx::pb::ModelProto;
+
+use crate::error::CompileError;
+use crate::{Compiled, Options, operators};
+
+static OPERATORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/operators.wasm"));
+
+/// Compiles a model for the dynamic tier, or lists every operator that it lacks.
+pub(crate) fn compile(
+    proto: &ModelProto,
+    source: String,
+    options: &Options,
+) -> Result<Compiled, CompileError> {
+    let unsupported = unsupported(proto);
+    if !unsupported.is_empty() {
+        return Err(CompileError::Unsupported(unsupported));
+    }
+    let ports = ports::Ports::of(proto)?;
+    let signature = ports.signature(options.profile, source);
+    let (wasm, plan) = emit::emit(proto, &ports, &signature)?;
+    Ok(Compiled { wasm, signature, plan })
+}
+
+/// Every operator of the model that this tier lacks, with its nodes.
+pub(crate) fn unsupported(proto: &ModelProto) -> Vec<UnsupportedOperator> {
+    operators::unknown(proto, &|domain, name| {
+        graph::is_control(domain, name) || exports().contains(&graph::export_name(domain, name))
+    })
+}
+
+/// The names of all operators there are.
+fn exports() -> &'static std::collections::HashSet<String> {
+    static NAMES: OnceLock<std::collections::HashSet<String>> = OnceLock::new();
+    NAMES.get_or_init(|| {
+        let module = emit::operators();
+        module.iter().flat_map(|m| m.exports.iter()).map(|export| export.name.clone()).collect()
+    })
+}

@@ -1,0 +1,172 @@
+//! From a graph's nodes to calls: one list for each graph, in the order of the file.
+
+use std::collections::HashMap;
+
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
+
+use super::image::Image;
+use crate::error::CompileError;
+
+/// What a graph does, in order.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    pub(super) steps: Vec<Step>,
+    /// Where its outputs are described.
+    outputs: Vec<u32>,
+}
+
+/// One step; numbers are addresses of descriptors, nodes and states.
+#[derive(Debug)]
+pub(super) enum Step {
+    Call { operator: String, node: u32, title: String },
+    If { condition: u32, branches: [(Block, Vec<(u32, u32)>); 2] },
+    Loop { kind: LoopKind, node: u32, body_node: u32, state: u32, body: Block, title: String },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LoopKind {
+    Loop,
+    Scan,
+}
+
+/// Whether the compiler itself writes what a node does.
+pub(super) fn is_control(domain: &str, name: &str) -> bool {
+    matches!(domain, "" | "ai.onnx") && matches!(name, "If" | "Loop" | "Scan")
+}
+
+/// The name under which an operator is exported.
+pub(super) fn export_name(domain: &str, name: &str) -> String {
+    let domain = if domain.is_empty() { "ai.onnx" } else { domain };
+    format!("{domain}.{name}")
+}
+
+/// Names and where they are described.
+pub(super) type Names = HashMap<String, u32>;
+
+/// Turns graphs into blocks.
+pub(super) struct Builder<'a> {
+    pub(super) image: Image,
+    proto: &'a ModelProto,
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(image: Image, proto: &'a ModelProto) -> Self {
+        Self { image, proto }
+    }
+
+    /// The block of a graph whose inputs are described already.
+    pub(super) fn block(
+        &mut self,
+        graph: &GraphProto,
+        mut names: Names,
+    ) -> Result<(Block, Names), CompileError> {
+        for tensor in &graph.initializer {
+            let address = self.image.tensor(tensor)?;
+            names.insert(tensor.name.clone(), address);
+        }
+        let mut block = Block::default();
+        for (index, node) in graph.node.iter().enumerate() {
+            let inputs: Vec<u32> =
+                node.input.iter().map(|name| names.get(name).copied().unwrap_or(0)).collect();
+            let mut outputs = Vec::with_capacity(node.output.len());
+            for name in &node.output {
+                outputs.push(if name.is_empty() { 0 } else { self.image.empty_tensor() });
+            }
+            let step = self.step(index, node, &inputs, &outputs, &names)?;
+            block.steps.push(step);
+            for (name, address) in node.output.iter().zip(outputs) {
+                if address != 0 {
+                    names.insert(name.clone(), address);
+                }
+            }
+        }
+        // `screen` has seen that everything is defined.
+        block.outputs =
+            graph.output.iter().map(|o| names.get(&o.name).copied().unwrap_or(0)).collect();
+        Ok((block, names))
+    }
+
+    fn step(
+        &mut self,
+        index: usize,
+        node: &NodeProto,
+        inputs: &[u32],
+        outputs: &[u32],
+        names: &Names,
+    ) -> Result<Step, CompileError> {
+        let title = match node.name.as_str() {
+            "" => format!("{}_{index}", node.op_type),
+            name => format!("{name} ({})", node.op_type),
+        };
+        let opset = self.opset(&node.domain);
+        if !is_control(&node.domain, &node.op_type) {
+            let operator = export_name(&node.domain, &node.op_type);
+            let node = self.image.node(inputs, outputs, &node.attribute, opset)?;
+            return Ok(Step::Call { operator, node, title });
+        }
+        let subgraph = |name: &str| {
+            let attribute = node.attribute.iter().find(|attribute| attribute.name == name);
+            attribute
+                .and_then(|attribute| attribute.g.as_ref())
+                .ok_or_else(|| CompileError::invalid(format!("`{title}` has no `{name}`")))
+        };
+        if node.op_type == "If" {
+            let mut branch = |name: &str| -> Result<(Block, Vec<(u32, u32)>), CompileError> {
+                let graph = subgraph(name)?;
+                let (block, _) = self.block(graph, names.clone())?;
+                if block.outputs.len() != outputs.len() {
+                    return Err(CompileError::invalid(format!(
+                        "the branches of `{title}` have another number of outputs than it"
+                    )));
+                }
+                let moves = block.outputs.iter().copied().zip(outputs.iter().copied());
+                let moves = moves.filter(|(_, to)| *to != 0).collect();
+                Ok((block, moves))
+            };
+            let condition = inputs.first().copied().filter(|condition| *condition != 0);
+            let condition = condition
+                .ok_or_else(|| CompileError::invalid(format!("`{title}` has no condition")))?;
+            return Ok(Step::If {
+                condition,
+                branches: [branch("then_branch")?, branch("else_branch")?],
+            });
+        }
+        let kind = if node.op_type == "Loop" { LoopKind::Loop } else { LoopKind::Scan };
+        let graph = subgraph("body")?;
+        let (mut inner, mut taken) = (names.clone(), Vec::new());
+        for input in &graph.input {
+            let address = self.image.empty_tensor();
+            inner.insert(input.name.clone(), address);
+            taken.push(address);
+        }
+        let (body, _) = self.block(graph, inner)?;
+        let carried = node.input.len().saturating_sub(2);
+        let fits = match kind {
+            LoopKind::Loop => {
+                taken.len() == carried + 2
+                    && body.outputs.len() > carried
+                    && outputs.len() < body.outputs.len()
+            }
+            LoopKind::Scan => taken.len() == inputs.len() && outputs.len() <= body.outputs.len(),
+        };
+        if !fits {
+            return Err(CompileError::invalid(format!(
+                "the body of `{title}` does not take and give what it needs"
+            )));
+        }
+        let body_node = self.image.node(&body.outputs, &taken, &[], opset)?;
+        let state = self.image.loop_state();
+        let node = self.image.node(inputs, outputs, &node.attribute, opset)?;
+        Ok(Step::Loop { kind, node, body_node, state, body, title })
+    }
+
+    /// Version of the operator set of a domain.
+    fn opset(&self, domain: &str) -> i64 {
+        let same = |other: &str| {
+            let main = |name: &str| matches!(name, "" | "ai.onnx");
+            other == domain || (main(other) && main(domain))
+        };
+        let found = self.proto.opset_import.iter().find(|opset| same(&opset.domain));
+        found.map_or(1, |opset| opset.version)
+    }
+}

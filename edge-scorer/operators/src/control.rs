@@ -1,0 +1,258 @@
+//! The parts of If, Loop and Scan that the compiler's blocks and loops call.
+//!
+//! A body is described as a node whose inputs are what the body answers and whose outputs are what
+//! it takes, so that these functions hand values over in both directions.
+
+use crate::number::BOOL;
+use crate::tensor::{Dims, Tensor, axis_of};
+use crate::{Failure, Node, arena};
+
+/// What [`loop_next`] and [`scan_next`] answer to go on; 0 is to stop, more is a failure.
+const GO_ON: i32 = 1;
+
+/// Where a loop is; the compiler keeps room for it.
+#[repr(C)]
+struct State {
+    started: usize,
+    turns: usize,
+    /// The latest turn's outputs, and through it all others.
+    latest: *const Turn,
+}
+
+/// The outputs of one turn that are put together in the end.
+struct Turn {
+    outputs: *const Tensor,
+    before: *const Self,
+}
+
+/// 1 for a tensor that holds a true value, 0 for a false one, more for what is neither.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn control_truth(tensor: *const Tensor) -> i32 {
+    let tensor = unsafe { &*tensor };
+    if tensor.kind != BOOL {
+        return Failure::Unsupported as i32;
+    }
+    match tensor.as_slice::<u8>().first() {
+        Some(value) => i32::from(*value != 0),
+        None => Failure::Broken as i32,
+    }
+}
+
+/// Hands a tensor over.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn control_take(from: *const Tensor, to: *mut Tensor) {
+    unsafe { to.write(from.read()) };
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn control_begin(state: *mut State) {
+    unsafe { state.write(State { started: 0, turns: 0, latest: core::ptr::null() }) };
+}
+
+/// Prepares the next turn of a Loop, if there is one.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn loop_next(node: *const Node, body: *const Node, state: *mut State) -> i32 {
+    let (node, body, state) = unsafe { (&*node, &*body, &mut *state) };
+    answer(next_turn(node, body, state))
+}
+
+/// Leaves what a Loop answers.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn loop_end(node: *const Node, body: *const Node, state: *const State) -> i32 {
+    let (node, body, state) = unsafe { (&*node, &*body, &*state) };
+    answer(end_of_loop(node, body, state).map(|()| false))
+}
+
+/// Prepares the next turn of a Scan, if there is one.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn scan_next(node: *const Node, body: *const Node, state: *mut State) -> i32 {
+    let (node, body, state) = unsafe { (&*node, &*body, &mut *state) };
+    answer(next_slice(node, body, state))
+}
+
+/// Leaves what a Scan answers.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn scan_end(node: *const Node, body: *const Node, state: *const State) -> i32 {
+    let (node, body, state) = unsafe { (&*node, &*body, &*state) };
+    answer(end_of_scan(node, body, state).map(|()| false))
+}
+
+fn answer(outcome: Result<bool, Failure>) -> i32 {
+    match outcome {
+        Ok(true) => GO_ON,
+        Ok(false) => 0,
+        // 1 is taken.
+        Err(Failure::Unacceptable) => 2,
+        Err(failure) => failure as i32,
+    }
+}
+
+/// Keeps the body's outputs from `first` on.
+fn keep(body: &Node, first: usize, state: &mut State) -> Result<(), Failure> {
+    let count = body.input_count().saturating_sub(first);
+    if count > 0 {
+        let outputs: *mut Tensor = arena::allocate(count * size_of::<Tensor>())?.cast();
+        for index in 0..count {
+            unsafe { outputs.add(index).write(*body.input(first + index)?) };
+        }
+        let turn: *mut Turn = arena::allocate(size_of::<Turn>())?.cast();
+        unsafe { turn.write(Turn { outputs, before: state.latest }) };
+        state.latest = turn;
+    }
+    state.turns += 1;
+    Ok(())
+}
+
+fn next_turn(node: &Node, body: &Node, state: &mut State) -> Result<bool, Failure> {
+    let carried = node.input_count().saturating_sub(2);
+    let condition = if state.started == 0 {
+        state.started = 1;
+        for index in 0..carried {
+            let value = node.input(2 + index)?;
+            body.share(2 + index, value, value.dims())?;
+        }
+        node.optional(1)
+    } else {
+        keep(body, 1 + carried, state)?;
+        for index in 0..carried {
+            let value = body.input(1 + index)?;
+            body.share(2 + index, value, value.dims())?;
+        }
+        Some(body.input(0)?)
+    };
+    let goes_on = match condition {
+        Some(condition) => {
+            condition.slice::<crate::number::Bool>()?.first().is_none_or(|truth| truth.0 != 0)
+        }
+        None => true,
+    };
+    let most = match node.optional(0) {
+        Some(most) => most.integer(0)?,
+        None => i64::MAX,
+    };
+    if !goes_on || state.turns as i64 >= most {
+        return Ok(false);
+    }
+    body.output::<i64>(0, Dims::SCALAR)?.fill(state.turns as i64);
+    body.output_bool(1, goes_on)?;
+    Ok(true)
+}
+
+fn end_of_loop(node: &Node, body: &Node, state: &State) -> Result<(), Failure> {
+    let carried = node.input_count().saturating_sub(2);
+    for index in 0..carried {
+        let value = if state.turns == 0 { node.input(2 + index)? } else { body.input(1 + index)? };
+        node.share(index, value, value.dims())?;
+    }
+    for index in carried..node.output_count() {
+        stack(node, index, index - carried, state, 0, false)?;
+    }
+    Ok(())
+}
+
+/// Puts output `kept` of every turn together, along a new axis.
+fn stack(
+    node: &Node,
+    index: usize,
+    kept: usize,
+    state: &State,
+    axis: i64,
+    backwards: bool,
+) -> Result<(), Failure> {
+    let Some(latest) = (unsafe { state.latest.as_ref() }) else {
+        // No turn has said what an element looks like.
+        return Err(Failure::Unacceptable);
+    };
+    let element = unsafe { *latest.outputs.add(kept) };
+    let mut dims = element.dims();
+    let axis = axis_of(axis, dims.len() + 1)?;
+    dims.insert(axis, state.turns)?;
+    let inner: usize = dims[axis + 1..].iter().product();
+    let turns = node.room::<Tensor>(state.turns)?;
+    let (mut turn, mut place) = (Some(latest), state.turns);
+    while let Some(this) = turn {
+        place -= 1;
+        let tensor = unsafe { *this.outputs.add(kept) };
+        if tensor.kind != element.kind || tensor.dims() != element.dims() {
+            return Err(Failure::Unacceptable);
+        }
+        turns[if backwards { state.turns - 1 - place } else { place }] = tensor;
+        turn = unsafe { this.before.as_ref() };
+    }
+    let turns = &*turns;
+    if element.is_text() {
+        return node.output_text(index, dims, |at| {
+            turns[at / inner % turns.len()].string(at / inner / turns.len() * inner + at % inner)
+        });
+    }
+    widths!(element.kind; T => {
+        let y = node.output_like::<T>(index, element.kind, dims)?;
+        for (at, slot) in y.iter_mut().enumerate() {
+            let turn = &turns[at / inner % turns.len()];
+            *slot = turn.as_slice::<T>()[at / inner / turns.len() * inner + at % inner];
+        }
+        Ok(())
+    })
+}
+
+/// How many of a Scan's inputs are states that go from turn to turn, and how many are scanned.
+fn parts(node: &Node) -> Result<(usize, usize), Failure> {
+    let scanned = usize::try_from(node.int("num_scan_inputs", 0)).unwrap_or(0);
+    let states = node.input_count().checked_sub(scanned).ok_or(Failure::Unsupported)?;
+    Ok((states, scanned))
+}
+
+fn listed(node: &Node, name: &str, index: usize) -> i64 {
+    node.ints(name).and_then(|values| values.get(index).copied()).unwrap_or(0)
+}
+
+fn next_slice(node: &Node, body: &Node, state: &mut State) -> Result<bool, Failure> {
+    if node.opset < 9 {
+        return Err(Failure::Unsupported);
+    }
+    let (states, scanned) = parts(node)?;
+    if state.started == 0 {
+        state.started = 1;
+        for index in 0..states {
+            let value = node.input(index)?;
+            body.share(index, value, value.dims())?;
+        }
+    } else {
+        keep(body, states, state)?;
+        for index in 0..states {
+            let value = body.input(index)?;
+            body.share(index, value, value.dims())?;
+        }
+    }
+    for index in 0..scanned {
+        let x = node.input(states + index)?;
+        let axis = x.axis(listed(node, "scan_input_axes", index))?;
+        let mut dims = x.dims();
+        let length = dims[axis];
+        if state.turns >= length {
+            return Ok(false);
+        }
+        let backwards = listed(node, "scan_input_directions", index) == 1;
+        let at = if backwards { length - 1 - state.turns } else { state.turns };
+        let inner: usize = dims[axis + 1..].iter().product();
+        dims.remove(axis);
+        crate::movement::moved(body, states + index, x, dims, None, |place| {
+            (place / inner * length + at) * inner + place % inner
+        })?;
+    }
+    Ok(scanned > 0)
+}
+
+fn end_of_scan(node: &Node, body: &Node, state: &State) -> Result<(), Failure> {
+    let (states, _) = parts(node)?;
+    for index in 0..states {
+        let value = if state.turns == 0 { node.input(index)? } else { body.input(index)? };
+        node.share(index, value, value.dims())?;
+    }
+    for index in states..node.output_count() {
+        let kept = index - states;
+        let backwards = listed(node, "scan_output_directions", kept) == 1;
+        stack(node, index, kept, state, listed(node, "scan_output_axes", kept), backwards)?;
+    }
+    Ok(())
+}

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
 mod access;
+mod canary;
 mod cli;
 mod concurrency;
 mod crashes;

@@ -265,6 +265,19 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
+    /// As [`Batch::fill_with_canaries`], from the lowest of the inputs on: what a compiled module
+    /// keeps from call to call lies below.
+    #[doc(hidden)]
+    pub fn fill_buffers_with_canaries(&mut self) -> Result<(), ScoreError> {
+        let count = self.scorer.module().inner.inputs.len();
+        let guest = self.ready_guest()?;
+        let mut lowest = usize::MAX;
+        for index in 0..count {
+            lowest = lowest.min(guest.input(index)?);
+        }
+        self.fill_with_canaries(lowest)
+    }
+
     /// Whether the instance may still be called.
     pub(crate) fn is_sound(&self) -> bool {
         self.guest.as_ref().is_some_and(|guest| guest.sound)

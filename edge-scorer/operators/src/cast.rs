@@ -24,15 +24,39 @@ fn convert(node: &Node, to: u32) -> Done {
         return read(node, x, to);
     }
     let by_float = is_float(x.kind) || is_float(to);
-    elements!(x.kind; T => {
-        let values = x.as_slice::<T>();
-        elements!(to; U => {
-            let y = node.output::<U>(0, x.dims())?;
-            for (y, x) in y.iter_mut().zip(values) {
-                *y = if by_float { U::from_f64(x.to_f64()) } else { U::from_i64(x.to_i64()) };
+    // Through the widest type, some at a time: a loop for each type, not for each pair of types.
+    let (mut floats, mut integers) = ([0.0; CHUNK], [0; CHUNK]);
+    elements!(to; U => {
+        let y = node.output::<U>(0, x.dims())?;
+        for (turn, part) in y.chunks_mut(CHUNK).enumerate() {
+            if by_float {
+                load(x, turn * CHUNK, &mut floats)?;
+                part.iter_mut().zip(&floats).for_each(|(y, value)| *y = U::from_f64(*value));
+            } else {
+                load_integers(x, turn * CHUNK, &mut integers)?;
+                part.iter_mut().zip(&integers).for_each(|(y, value)| *y = U::from_i64(*value));
             }
-            Ok(())
-        })
+        }
+        Ok(())
+    })
+}
+
+/// Elements that are changed at a time.
+const CHUNK: usize = 64;
+
+fn load(x: &Tensor, start: usize, chunk: &mut [f64; CHUNK]) -> Done {
+    elements!(x.kind; T => {
+        let values = x.as_slice::<T>().get(start..).unwrap_or(&[]);
+        chunk.iter_mut().zip(values).for_each(|(slot, value)| *slot = value.to_f64());
+        Ok(())
+    })
+}
+
+fn load_integers(x: &Tensor, start: usize, chunk: &mut [i64; CHUNK]) -> Done {
+    elements!(x.kind; T => {
+        let values = x.as_slice::<T>().get(start..).unwrap_or(&[]);
+        chunk.iter_mut().zip(values).for_each(|(slot, value)| *slot = value.to_i64());
+        Ok(())
     })
 }
 

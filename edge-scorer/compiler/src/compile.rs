@@ -16,9 +16,11 @@ use crate::{Compiled, Options};
 
 pub(crate) fn compile(onnx: &[u8], options: &Options) -> Result<Compiled, CompileError> {
     let proto = import::read(onnx, &options.limits)?;
-    let compiled = match statically(&proto, source_of(onnx), options) {
+    let compiled = match statically(proto, source_of(onnx), options) {
         Ok(compiled) => compiled,
         Err(refusal @ (CompileError::Unsupported(_) | CompileError::Invalid { .. })) => {
+            // Read again rather than kept: most models have no use for a second copy of their weights.
+            let proto = import::read(onnx, &options.limits)?;
             match dynamic::compile(&proto, source_of(onnx), options) {
                 Ok(compiled) => compiled,
                 Err(second) => return Err(the_clearer(refusal, second)),
@@ -54,11 +56,11 @@ fn the_clearer(first: CompileError, second: CompileError) -> CompileError {
 
 /// Compiles a model whose shapes are all known up to symbols.
 fn statically(
-    proto: &ModelProto,
+    proto: ModelProto,
     source: String,
     options: &Options,
 ) -> Result<Compiled, CompileError> {
-    let unsupported = operators::unsupported(proto);
+    let unsupported = operators::unsupported(&proto);
     if !unsupported.is_empty() {
         return Err(CompileError::Unsupported(unsupported));
     }

@@ -171,10 +171,8 @@ macro_rules! folds {
                         }
                     });
                 }
-                for slot in y.iter_mut() {
-                    let $sum: T = *slot;
-                    *slot = $end;
-                }
+                let end = |$sum: T| $end;
+                y.iter_mut().for_each(|slot| *slot = end(*slot));
                 Ok(())
             })
         }
@@ -263,7 +261,7 @@ fn shift(node: &Node) -> Done {
     let left = node.text("direction", "LEFT") == b"LEFT";
     dispatch!(a.kind; [u8, u16, u32, u64]; T => {
         pairs((a, b), &dims, node.output::<T>(0, dims)?, |a: T, b: T| {
-            let by = u32::try_from(b).unwrap_or(u32::MAX);
+            let by = u32::try_from(b.to_i64()).unwrap_or(u32::MAX);
             let shifted = if left { a.checked_shl(by) } else { a.checked_shr(by) };
             shifted.unwrap_or(0)
         })

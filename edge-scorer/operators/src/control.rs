@@ -103,9 +103,23 @@ fn keep(body: &Node, first: usize, state: &mut State) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Hands what a turn answered to the next one. All of it is read first: a body may answer with what
+/// it takes, in another order.
+fn carry(body: &Node, from: usize, to: usize, count: usize) -> Result<(), Failure> {
+    let values = body.room::<Tensor>(count)?;
+    for (index, slot) in values.iter_mut().enumerate() {
+        *slot = *body.input(from + index)?;
+    }
+    for (index, value) in values.iter().enumerate() {
+        body.share(to + index, value, value.dims())?;
+    }
+    Ok(())
+}
+
 fn next_turn(node: &Node, body: &Node, state: &mut State) -> Result<bool, Failure> {
     let carried = node.input_count().saturating_sub(2);
-    let condition = if state.started == 0 {
+    let condition;
+    let asked = if state.started == 0 {
         state.started = 1;
         for index in 0..carried {
             let value = node.input(2 + index)?;
@@ -114,13 +128,11 @@ fn next_turn(node: &Node, body: &Node, state: &mut State) -> Result<bool, Failur
         node.optional(1)
     } else {
         keep(body, 1 + carried, state)?;
-        for index in 0..carried {
-            let value = body.input(1 + index)?;
-            body.share(2 + index, value, value.dims())?;
-        }
-        Some(body.input(0)?)
+        condition = *body.input(0)?;
+        carry(body, 1, 2, carried)?;
+        Some(&condition)
     };
-    let goes_on = match condition {
+    let goes_on = match asked {
         Some(condition) => {
             condition.slice::<crate::number::Bool>()?.first().is_none_or(|truth| truth.0 != 0)
         }
@@ -219,10 +231,7 @@ fn next_slice(node: &Node, body: &Node, state: &mut State) -> Result<bool, Failu
         }
     } else {
         keep(body, states, state)?;
-        for index in 0..states {
-            let value = body.input(index)?;
-            body.share(index, value, value.dims())?;
-        }
+        carry(body, 0, 0, states)?;
     }
     for index in 0..scanned {
         let x = node.input(states + index)?;

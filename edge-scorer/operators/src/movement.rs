@@ -267,7 +267,7 @@ fn pad(node: &Node) -> Done {
         };
         let filling = if x.kind == crate::number::FLOAT { Some(&y) } else { None };
         return moved(node, 0, x, dims, filling, |place| {
-            inside(place, &dims, &old, &before, &to, &from, mode)
+            if is_empty { NOWHERE } else { inside(place, &dims, &old, &before, &to, &from, mode) }
         });
     }
     moved(node, 0, x, dims, node.optional(2), |place| {

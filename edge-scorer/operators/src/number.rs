@@ -388,3 +388,50 @@ macro_rules! widths {
         }
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_round_to_the_nearest_and_ties_to_even() {
+        for (single, bits) in [
+            (1.0, 0x3c00),
+            (-2.0, 0xc000),
+            (65_504.0, 0x7bff),
+            (65_519.0, 0x7bff),
+            (65_520.0, 0x7c00),
+            (5.960_464_5e-8, 0x0001),
+            (2.980_232_2e-8, 0x0000),
+            (1.0 + 1.0 / 2048.0, 0x3c00),
+            (1.0 + 3.0 / 2048.0, 0x3c02),
+            (f32::INFINITY, 0x7c00),
+        ] {
+            assert_eq!(F16::from_f32(single).0, bits, "{single}");
+        }
+        assert!(F16::from_f32(f32::NAN).is_nan());
+        assert!(Bf16::from_f32(f32::NAN).is_nan());
+        assert_eq!(Bf16::from_f32(1.0 + 1.0 / 256.0).0, 0x3f80);
+        assert_eq!(Bf16::from_f32(1.0 + 3.0 / 256.0).0, 0x3f82);
+    }
+
+    #[test]
+    fn every_half_is_read_back_as_it_was_written() {
+        for bits in 0..=u16::MAX {
+            let half = F16(bits);
+            if !half.is_nan() {
+                assert_eq!(F16::from_f32(half.to_f32()).0, bits);
+            }
+        }
+    }
+
+    #[test]
+    fn whole_numbers_answer_whatever_they_are_divided_by() {
+        assert_eq!((7_i32.div(0), i32::MIN.div(-1), 7_u8.remainder(0)), (0, i32::MIN, 0));
+        assert_eq!(((-7_i32).modulo(3), (-7_i32).remainder(3), 7_i32.modulo(-3)), (2, -1, -2));
+        assert_eq!(
+            (<i32 as Element>::from_f64(1e20), <u8 as Element>::from_f64(-1.0)),
+            (i32::MAX, 0)
+        );
+    }
+}

@@ -256,3 +256,40 @@ impl Tensor {
         unsafe { core::slice::from_raw_parts(self.text.add(begin), end - begin) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_join_as_numpy_joins_them() {
+        let dims = |dims: &[usize]| Dims::of(dims).unwrap();
+
+        assert_eq!(dims(&[3, 1]).joined(&dims(&[2, 1, 4])).unwrap(), dims(&[2, 3, 4]));
+        assert_eq!(dims(&[0]).joined(&dims(&[1])).unwrap(), dims(&[0]));
+        assert_eq!(dims(&[2]).joined(&dims(&[3])), Err(Failure::Unacceptable));
+        assert_eq!(Dims::of(&[1; 9]), Err(Failure::Unsupported));
+        assert_eq!(dims(&[usize::MAX, 2]).count(), Err(Failure::NoMemory));
+    }
+
+    #[test]
+    fn a_row_that_is_repeated_is_visited_again_for_every_row() {
+        let (row, target) = (Dims::of(&[1, 3]).unwrap(), Dims::of(&[2, 3]).unwrap());
+        let strides = row.broadcast_strides(&target).unwrap();
+
+        let mut visited = Vec::new();
+        walk(&target, [&strides], |[at]| visited.push(at));
+
+        assert_eq!(visited, [0, 1, 2, 0, 1, 2]);
+    }
+
+    #[test]
+    fn an_axis_counts_from_either_end_and_must_be_there() {
+        assert_eq!((axis_of(-1, 3), axis_of(0, 3)), (Ok(2), Ok(0)));
+        assert_eq!(
+            (axis_of(3, 3), axis_of(-4, 3)),
+            (Err(Failure::Unacceptable), Err(Failure::Unacceptable))
+        );
+        assert_eq!(axis_of(i64::MIN, 3), Err(Failure::Unacceptable));
+    }
+}

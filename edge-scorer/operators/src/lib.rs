@@ -45,7 +45,9 @@ mod cast;
 mod comparison;
 mod control;
 mod gather;
+mod loss;
 mod movement;
+mod normalisation;
 mod ordering;
 mod product;
 mod reduction;
@@ -54,6 +56,7 @@ mod scatter;
 mod shape;
 mod softmax;
 mod unary;
+mod window;
 
 pub use node::{Attribute, Node};
 pub use tensor::Tensor;

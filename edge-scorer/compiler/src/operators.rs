@@ -139,9 +139,7 @@ const SHAPES: &[&str] =
 /// Every operator of the model that is on no list of the static tier, with its nodes.
 pub(crate) fn unsupported(model: &ModelProto) -> Vec<UnsupportedOperator> {
     unknown(model, &|domain, name| match domain {
-        "" | "ai.onnx" => {
-            layers::knows(name) || MAIN.iter().any(|family| family.contains(&name))
-        }
+        "" | "ai.onnx" => layers::knows(name) || MAIN.iter().any(|family| family.contains(&name)),
         "ai.onnx.ml" => ml::OPERATORS.contains(&name),
         _ => false,
     })

@@ -121,7 +121,8 @@ impl Ports {
         let specs = |ports: &[Port]| ports.iter().map(|port| self.spec(port)).collect();
         Signature {
             contract: 1,
-            profile: Some(profile),
+            // Operators never call the host.
+            profile: Some(if profile == Profile::Linalg { Profile::Relaxed } else { profile }),
             bounded: false,
             symbols: self.symbols.clone(),
             inputs: specs(&self.inputs),

@@ -284,6 +284,8 @@ impl Control {
         group: &str,
         name: &str,
     ) -> Result<bool, ControlError> {
+        // Somebody else's subscription is no place where nothing was.
+        self.subscription(caller, subscription).await?;
         let access = match self.enter(caller, subscription, group, name).await {
             Ok(access) => access,
             Err(ControlError::NotFound { kind: Kind::Account, .. }) => return Ok(false),

@@ -41,6 +41,7 @@ mod number;
 mod tensor;
 
 mod arithmetic;
+mod boxes;
 mod cast;
 mod comparison;
 mod control;
@@ -55,6 +56,7 @@ mod running;
 mod scatter;
 mod shape;
 mod softmax;
+mod text;
 mod unary;
 mod window;
 

@@ -34,6 +34,8 @@ pub(crate) fn lint() -> Result<()> {
             "shared",
             "--package",
             "kernels",
+            "--package",
+            "operators",
             "--target",
             "wasm32-unknown-unknown",
             "--quiet",

@@ -1,6 +1,9 @@
 //! Networks with inputs and with what ONNX Runtime answered to them, as `tests/models/sequences.py` writes them.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use engine::{Tensor, TensorData};
 
@@ -36,7 +39,11 @@ struct Described {
 impl Case {
     /// Reads the case of that name.
     pub fn read(name: &str) -> Self {
-        let folder = prepared().models.join("cases").join(name);
+        Self::read_from(&prepared().models.join("cases").join(name))
+    }
+
+    /// Reads the case in that folder.
+    pub fn read_from(folder: &Path) -> Self {
         let written = fs::read(folder.join("case.json")).unwrap();
         let Written { rtol, atol, inputs, outputs } = serde_json::from_slice(&written).unwrap();
         let read = |prefix: &str, all: Vec<Described>| {

@@ -4,7 +4,7 @@ The package ships the graphs of well-known networks whose weights are constants 
 weights a kernel that mixes up channels or offsets still answers right. Here each of them becomes an initializer of
 seeded normal values with He's variance; what a batch normalisation divides by is positive.
 
-    python3 light.py NAME FILE     writes one of them, with its weights, to a file
+    python3 light.py FOLDER     writes each of them as a case (see `sequences.py`), some 1.5 GB in all
 """
 
 import sys
@@ -63,4 +63,14 @@ def with_drawn_weights(seed, name="squeezenet"):
 
 
 if __name__ == "__main__":
-    onnx.save(with_drawn_weights(20, sys.argv[1]), sys.argv[2])
+    import sequences
+
+    folder = Path(sys.argv[1])
+    for name in NAMES:
+        if not (folder / "cases" / name / "case.json").exists():
+            model = with_drawn_weights(20, name)
+            image = model.graph.input[0]
+            shape = [dim.dim_value for dim in image.type.tensor_type.shape.dim]
+            pixels = np.random.default_rng(20).uniform(0, 1, shape).astype(np.float32)
+            # Sums of up to 25,088 products in another order, fifty layers deep, of outputs below 1.
+            sequences.write(folder, name, model, {image.name: pixels}, 1e-4, 1e-5)

@@ -118,7 +118,7 @@ def quantised(model, how):
 
 def write(folder, name, model, inputs, rtol, atol):
     folder = folder / "cases" / name
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     onnx.save(model, folder / "model.onnx")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

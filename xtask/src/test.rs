@@ -56,6 +56,9 @@ pub(crate) fn soak() -> Result<()> {
         test.env("KILL_ROUNDS", "300");
         run(test)
     })?;
+    step("answering as ONNX Runtime does with networks of up to 574 MB", || {
+        run(cargo(["test", "--release", "--workspace", "--test", "networks"]))
+    })?;
     step("driving the console in a real browser", || {
         run(cargo(["test", "--release", "--workspace", "--test", "browser"]))
     })

@@ -33,6 +33,9 @@ const CALL_PRODUCTS: u64 = 1 << 33;
 /// Most gathered pixels' numbers that a convolution keeps: what fits a second-level cache.
 const GATHERED: usize = 192 * 1024;
 
+/// Images of fewer pixels are multiplied side by side.
+const SMALL_IMAGE: usize = 512;
+
 /// What each function takes; none of them gives anything.
 const FUNCTIONS: &[(&str, &[ValType])] = &[
     ("dense", &[I32, I32, I32, I32, I32, I32, I32, F32, F32]),
@@ -358,14 +361,43 @@ fn conv(
     let y = field.write(&y);
     let (x, w, bias) = (field.read(&x), field.read(&w), field.read(&bias));
     let gathered = &mut field.budget.gathered;
-    let (image, pixels) = (s.image[0] * s.image[1], s.result[0] * s.result[1]);
-    let (group_in, group_out) = (s.channels_in / s.groups, s.channels_out / s.groups);
-    if taps == 0 || pixels == 0 || s.strides.contains(&0) {
+    if taps == 0 || s.result.contains(&0) || s.strides.contains(&0) {
         return Err(trap("a convolution without a window or a result"));
     }
+    let pixels = s.result[0] * s.result[1];
+    let fits = (taps + s.channels_out / s.groups).saturating_mul(pixels) <= GATHERED;
     // SAFETY: every place was checked, and `y` overlaps none of the others.
     unsafe {
-        for row in 0..rows as usize {
+        if pixels < SMALL_IMAGE && rows > 1 && fits {
+            small_images(&s, rows as usize, x, w, bias, y, gathered);
+        } else {
+            large_images(&s, rows as usize, x, w, bias, y, gathered);
+        }
+        clamp(y, rows as usize * s.channels_out * pixels, low, high);
+    }
+    Ok(())
+}
+
+/// One image after another, as many pixels at a time as fit the cache.
+///
+/// # Safety
+/// The addresses are valid for as many numbers as the sizes say, and `y` overlaps no operand.
+unsafe fn large_images(
+    s: &Sizes,
+    rows: usize,
+    x: *const f32,
+    w: *const f32,
+    bias: *const f32,
+    y: *mut f32,
+    gathered: &mut Vec<f32>,
+) {
+    let (image, pixels, taps) = (s.image[0] * s.image[1], s.result[0] * s.result[1], s.taps());
+    let (group_in, group_out) = (s.channels_in / s.groups, s.channels_out / s.groups);
+    // Whole vectors, where there is room for more than one.
+    let at_once = (GATHERED / taps).max(1);
+    let at_once = if at_once > 32 { at_once / 32 * 32 } else { at_once };
+    unsafe {
+        for row in 0..rows {
             let y = y.add(row * s.channels_out * pixels);
             for channel in 0..s.channels_out {
                 let start = bias.add(channel).read();
@@ -379,30 +411,84 @@ fn conv(
                     multiply([group_out, pixels, taps], y, pixels, w, x, pixels);
                     continue;
                 }
-                // Whole vectors, and as many pixels as fit the cache.
-                let at_once = (GATHERED / taps).max(1);
-                let at_once = if at_once > 32 { at_once / 32 * 32 } else { at_once };
                 let x = std::slice::from_raw_parts(x, group_in * image);
                 for first in (0..pixels).step_by(at_once) {
                     let width = at_once.min(pixels - first);
                     gathered.resize(taps * width, 0.0);
-                    gather(&s, x, gathered, first, width);
+                    gather(s, x, gathered, [width, 0], first..first + width);
                     let to = y.add(first);
                     multiply([group_out, width, taps], to, pixels, w, gathered.as_ptr(), width);
                 }
             }
-            clamp(y, s.channels_out * pixels, low, high);
         }
     }
-    Ok(())
 }
 
-/// What the pixels from `first` on need: for each tap a row of `width` numbers.
-fn gather(s: &Sizes, x: &[f32], to: &mut [f32], first: usize, width: usize) {
+/// Several images side by side, because the product of one would be too narrow to be fast.
+///
+/// # Safety
+/// The addresses are valid for as many numbers as the sizes say, and `y` overlaps no operand.
+unsafe fn small_images(
+    s: &Sizes,
+    rows: usize,
+    x: *const f32,
+    w: *const f32,
+    bias: *const f32,
+    y: *mut f32,
+    gathered: &mut Vec<f32>,
+) {
+    let (image, pixels, taps) = (s.image[0] * s.image[1], s.result[0] * s.result[1], s.taps());
+    let (group_in, group_out) = (s.channels_in / s.groups, s.channels_out / s.groups);
+    let at_once = (GATHERED / (taps + group_out) / pixels).max(1);
+    unsafe {
+        for first in (0..rows).step_by(at_once) {
+            let images = at_once.min(rows - first);
+            let width = images * pixels;
+            gathered.resize((taps + group_out) * width, 0.0);
+            for group in 0..s.groups {
+                let (columns, sums) = gathered.split_at_mut(taps * width);
+                for index in 0..images {
+                    let from = ((first + index) * s.channels_in + group * group_in) * image;
+                    let x = std::slice::from_raw_parts(x.add(from), group_in * image);
+                    gather(s, x, columns, [width, index * pixels], 0..pixels);
+                }
+                for (channel, line) in sums.chunks_exact_mut(width).enumerate() {
+                    line.fill(bias.add(group * group_out + channel).read());
+                }
+                let w = w.add(group * group_out * taps);
+                let to = sums.as_mut_ptr();
+                multiply([group_out, width, taps], to, width, w, columns.as_ptr(), width);
+                for index in 0..images {
+                    let block = (first + index) * s.channels_out + group * group_out;
+                    for (channel, line) in sums.chunks_exact(width).enumerate() {
+                        let from = line[index * pixels..].as_ptr();
+                        let to = y.add((block + channel) * pixels);
+                        std::ptr::copy_nonoverlapping(from, to, pixels);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What some pixels need: for each tap a part of a line of `length` numbers, from `offset` on.
+fn gather(
+    s: &Sizes,
+    x: &[f32],
+    to: &mut [f32],
+    [length, offset]: [usize; 2],
+    wanted: Range<usize>,
+) {
+    let (first, width) = (wanted.start, wanted.len());
     let [height, columns] = s.image;
     let out_columns = s.result[1];
     let [kernel_height, kernel_width] = s.kernel;
-    for (tap, line) in to.chunks_exact_mut(width).enumerate() {
+    for (tap, line) in to.chunks_exact_mut(length).enumerate() {
+        let line = &mut line[offset..offset + width];
+        if s.is_pointwise() {
+            line.copy_from_slice(&x[tap * height * columns + first..][..width]);
+            continue;
+        }
         let (channel, place) =
             (tap / (kernel_height * kernel_width), tap % (kernel_height * kernel_width));
         let down = place / kernel_width * s.dilations[0];
@@ -461,7 +547,7 @@ mod tests {
         let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
         let mut all = vec![9.0; 9 * 6];
 
-        gather(&sizes, &x, &mut all, 0, 6);
+        gather(&sizes, &x, &mut all, [6, 0], 0..6);
 
         // The first tap lies above and to the left.
         assert_eq!(all[..6], [0.0, 0.0, 0.0, 0.0, 1.0, 2.0]);
@@ -471,7 +557,7 @@ mod tests {
         // With steps of two the windows that lie outside are zeros still.
         let apart = Sizes { strides: [2, 2], result: [1, 2], ..sizes };
         let mut steps = vec![9.0; 9 * 2];
-        gather(&apart, &x, &mut steps, 0, 2);
+        gather(&apart, &x, &mut steps, [2, 0], 0..2);
         for tap in 0..9 {
             assert_eq!(steps[tap * 2..][..2], [all[tap * 6], all[tap * 6 + 2]]);
         }
@@ -479,7 +565,7 @@ mod tests {
 
         // A part gives the same columns.
         let mut part = vec![9.0; 9 * 2];
-        gather(&sizes, &x, &mut part, 3, 2);
+        gather(&sizes, &x, &mut part, [2, 0], 3..5);
         for tap in 0..9 {
             assert_eq!(part[tap * 2..][..2], all[tap * 6 + 3..][..2]);
         }

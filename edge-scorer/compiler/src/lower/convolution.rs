@@ -51,6 +51,14 @@ impl Convolution {
         self.channels[0] / self.groups * self.kernel[0] * self.kernel[1]
     }
 
+    /// Whether a gathered line is used often enough to pay for a native product: each costs some
+    /// nanoseconds, whatever its length. 1×1 convolutions gather nothing.
+    fn is_worth_gathering(&self) -> bool {
+        const USES: usize = 512;
+        let is_pointwise = self.kernel == [1, 1] && self.strides == [1, 1];
+        is_pointwise || self.result[1] * (self.channels[1] / self.groups) >= USES
+    }
+
     fn is_depthwise(&self) -> bool {
         self.groups > 1 && self.channels == [self.groups; 2]
     }
@@ -188,7 +196,10 @@ pub(crate) fn call(
         convolution.taps() * channels_out * convolution.result[0] * convolution.result[1];
     // Many small groups are many small products.
     let per_group = products / convolution.groups;
-    if !convolution.is_depthwise() && l.is_native(per_group) && convolution.taps() <= LARGEST_WINDOW
+    if !convolution.is_depthwise()
+        && convolution.is_worth_gathering()
+        && l.is_native(per_group)
+        && convolution.taps() <= LARGEST_WINDOW
     {
         let taps = convolution.taps();
         let scaled: Vec<f32> = weights

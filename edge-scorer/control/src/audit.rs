@@ -199,7 +199,7 @@ impl Trail {
             return Ok(());
         }
         let noteworthy = self.request.changes || self.sensitive.load(Ordering::Relaxed);
-        if !written && !(known && noteworthy) {
+        if !(written || known && noteworthy) {
             return Ok(());
         }
         let mut write = store.write_unaudited().await?;

@@ -280,7 +280,7 @@ impl Emission<'_> {
         let ports = self.ports.inputs.iter().zip(&self.inputs).zip(&self.capacities);
         for ((port, descriptor), capacity) in ports {
             let store = StoreKind::I32 { atomic: false };
-            let mut put = |body: &mut InstrSeqBuilder<'_>, offset: u32, value: i32| {
+            let put = |body: &mut InstrSeqBuilder<'_>, offset: u32, value: i32| {
                 body.i32_const(*descriptor as i32).i32_const(value).store(
                     self.memory,
                     store,
@@ -332,7 +332,7 @@ impl Emission<'_> {
         stop_if_failed(&mut body, status);
         for (port, descriptor) in self.ports.outputs.iter().zip(&self.outputs) {
             let load = LoadKind::I32 { atomic: false };
-            let mut field = |body: &mut InstrSeqBuilder<'_>, offset: u32| {
+            let field = |body: &mut InstrSeqBuilder<'_>, offset: u32| {
                 body.i32_const(*descriptor as i32).load(self.memory, load, at(offset));
             };
             field(&mut body, KIND);

@@ -19,6 +19,9 @@ pub struct Prepared {
     pub models: PathBuf,
     /// Of every Python package.
     pub versions: BTreeMap<String, String>,
+    /// The folder of the estimators, when they were asked for.
+    #[serde(default)]
+    pub estimators: Option<PathBuf>,
 }
 
 /// Runs `prepare.py`, once a process; it takes long only the first time.
@@ -35,6 +38,12 @@ pub fn prepared_for_bench() -> Prepared {
 /// What goes into PYTHONPATH for other people's clients, and nothing else.
 pub fn prepared_clients() -> String {
     prepare(&["--clients"]).python_path
+}
+
+/// The folder with the models that `estimators.py` makes: a selection, or every one.
+pub fn estimators(everything: bool) -> PathBuf {
+    let which = if everything { "all" } else { "gate" };
+    prepare(&["--estimators", which]).estimators.unwrap()
 }
 
 fn prepare(flags: &[&str]) -> Prepared {

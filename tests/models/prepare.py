@@ -4,10 +4,13 @@
     python3 tests/models/prepare.py            packages, large models, evaluation rows
     python3 tests/models/prepare.py --bench    also the packages of the Python server that the bench compares with
     python3 tests/models/prepare.py --clients  only the packages of other people's clients; `python_path` leads to them
+    python3 tests/models/prepare.py --estimators [gate|all]
+                                               also one model of every estimator, or of a few, with what ONNX Runtime answers
 
 Needs python3 with pip and, the first time, a package index. Prints one JSON object on stdout:
-`{"python_path", "onnxruntime", "models", "versions"}`: what to put into PYTHONPATH, the shared library for
-ORT_DYLIB_PATH, the folder with `squeezenet.onnx` and `<data set>.f32`, and the packages' versions. Everything else
+`{"python_path", "onnxruntime", "models", "versions", "estimators"}`: what to put into PYTHONPATH, the shared library for
+ORT_DYLIB_PATH, the folder with `squeezenet.onnx` and `<data set>.f32`, the packages' versions, and the folder that
+`estimators.py` wrote, or null. Everything else
 goes to stderr. A second run finds it all there and takes a few milliseconds; runs at the same time wait for each
 other; a changed requirement or script makes a new folder, so nothing stale is ever used.
 """
@@ -77,13 +80,30 @@ def main():
             paths.append(made(TARGET / "python" / f"bench-{fingerprint(server)}", install(server)))
             versions |= pins(server)
 
+        estimators = None
+        if "--estimators" in sys.argv:
+            everything = "all" in sys.argv
+            if everything:
+                boosters = HERE / "boosters.txt"
+                paths.append(made(TARGET / "python" / f"boosters-{fingerprint(boosters)}", install(boosters)))
+                versions |= pins(boosters)
+
+            def fit(folder):
+                print("fitting estimators (a few minutes the first time)", file=sys.stderr)
+                script = [sys.executable, HERE / "estimators.py", folder, *([] if everything else ["--gate"])]
+                environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
+                subprocess.run(script, check=True, stdout=sys.stderr, env=environment)
+
+            of = fingerprint(requirements, HERE / "boosters.txt", HERE / "estimators.py")
+            estimators = made(TARGET / "estimators" / f"{'all' if everything else 'gate'}-{of}", fit)
+
         def train(folder):
             print("making the large models and the evaluation rows", file=sys.stderr)
             script = [sys.executable, HERE / "train.py", "--large", folder, "--rows", folder]
             environment = os.environ | {"PYTHONPATH": str(packages), "PYTHONDONTWRITEBYTECODE": "1"}
             subprocess.run(script, check=True, stdout=sys.stderr, env=environment)
 
-        scripts = [requirements, *sorted(HERE.glob("*.py"))]
+        scripts = [requirements, *sorted(path for path in HERE.glob("*.py") if path.name != "estimators.py")]
         models = made(TARGET / "models" / fingerprint(*scripts), train)
     library = next((packages / "onnxruntime" / "capi").glob("libonnxruntime.so.*"))
     answer = {
@@ -91,6 +111,7 @@ def main():
         "onnxruntime": str(library),
         "models": str(models),
         "versions": versions,
+        "estimators": estimators and str(estimators),
     }
     print(json.dumps(answer, indent=1))
 

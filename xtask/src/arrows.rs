@@ -32,6 +32,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("gemm-f32", &["engine"]),
     ("tract-onnx", &["compiler"]),
     ("walrus", &["compiler"]),
+    ("regex-automata", &["compiler"]),
     ("axum", &["api", "tests"]),
     ("axum-server", &["api"]),
     ("tower-http", &["api"]),

@@ -36,12 +36,17 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
     run(bench)
 }
 
-/// Writes `tests/coverage/node.tsv` and its summary.
+/// Writes `tests/coverage/node.tsv` with its summary, and `tests/coverage/estimators.tsv`.
 pub(crate) fn coverage() -> Result<()> {
     python::prepare()?;
     step("running every node case", || {
         let mut test = cargo(["test", "--release", "--workspace", "--test", "coverage"]);
         test.env("COVERAGE_WRITE", "1");
+        run(test)
+    })?;
+    step("fitting and comparing every estimator", || {
+        let mut test = cargo(["test", "--release", "--workspace", "--test", "estimators"]);
+        test.env("COVERAGE", "1");
         run(test)
     })
 }
@@ -58,6 +63,11 @@ pub(crate) fn soak() -> Result<()> {
     })?;
     step("answering as ONNX Runtime does with networks of up to 574 MB", || {
         run(cargo(["test", "--release", "--workspace", "--test", "networks"]))
+    })?;
+    step("fuzzing compiler and engine with 10,000 cases of each kind", || {
+        let mut test = cargo(["test", "--release", "--workspace", "--test", "fuzz"]);
+        test.env("FUZZ_CASES", "10000");
+        run(test)
     })?;
     step("driving the console in a real browser", || {
         run(cargo(["test", "--release", "--workspace", "--test", "browser"]))

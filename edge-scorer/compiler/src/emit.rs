@@ -294,6 +294,9 @@ impl Emission<'_> {
                         None => body.i32_const(0),
                     };
                 }
+                Arg::FreeMemory => {
+                    body.global_get(self.end);
+                }
                 Arg::Count(count) => match count.fixed() {
                     Some(value) => {
                         body.i32_const(value as i32);

@@ -41,6 +41,7 @@ mod reduction;
 mod shapes;
 mod softmax;
 mod tail;
+mod text;
 pub(crate) mod views;
 
 use std::collections::HashMap;
@@ -52,6 +53,7 @@ use tract_onnx::prelude::{DatumType, OutletId, TDim, Tensor, TypedModel, TypedNo
 pub(crate) use self::cast::kernel as cast_kernel;
 pub(crate) use self::constants::{constant_bytes, constant_f32, constant_i64, constant_strings};
 pub(crate) use self::join::join;
+pub(crate) use self::text::text_table;
 use crate::import::{SymbolFact, symbol_index};
 use crate::ml;
 use crate::plan::{Arg, BufferId, Extent, Plan, Planner, product};
@@ -65,8 +67,8 @@ pub(crate) enum Value {
     Constant(Arc<Tensor>),
     /// Strings out of a constant table: a buffer of `int32` indices into it.
     Labels { indices: BufferId, table: Arc<[String]> },
-    /// Strings as the module contract lays them out: offsets, and where the bytes are.
-    Text { offsets: BufferId, bytes: Arg },
+    /// Strings in a buffer of spans: an address and a length for each.
+    Text(BufferId),
 }
 
 /// Why a node was not lowered: a sentence for whoever exported the model.
@@ -115,6 +117,8 @@ pub(crate) struct Lowering<'m> {
     model: &'m TypedModel,
     symbols: &'m [SymbolFact],
     values: HashMap<OutletId, Value>,
+    /// The arena for new letters, once something needs it.
+    arena: Option<BufferId>,
 }
 
 /// Lowers a typed graph, or lists every node that cannot be.
@@ -125,7 +129,7 @@ pub(crate) fn lower(
 ) -> Result<Plan, Vec<Refused>> {
     let ranges = symbols.iter().map(|symbol| symbol.range.clone()).collect();
     let planner = Planner::new(profile, ranges);
-    let mut lowering = Lowering { planner, model, symbols, values: HashMap::new() };
+    let mut lowering = Lowering { planner, model, symbols, values: HashMap::new(), arena: None };
     let mut refused = Vec::new();
 
     let order = model.eval_order().map_err(|error| {
@@ -212,6 +216,11 @@ impl Lowering<'_> {
         };
         let Some(values) = values else { return Ok(false) };
         for (slot, value) in values.into_iter().enumerate() {
+            let is_text = node.outputs[slot].fact.datum_type == DatumType::String;
+            let value = match value {
+                Value::Tensor(buffer) if is_text => Value::Text(buffer),
+                value => value,
+            };
             self.values.insert(OutletId::new(node.id, slot), value);
         }
         Ok(true)
@@ -242,28 +251,47 @@ impl Lowering<'_> {
                 let bytes = constant_bytes(&tensor)?;
                 Ok(Arg::Weights(self.planner.weights(name, bytes)))
             }
-            Value::Labels { .. } | Value::Text { .. } => {
+            Value::Labels { .. } | Value::Text(_) => {
                 Err(Refusal::because("it takes numbers, and its input is text"))
             }
         }
     }
 
+    /// As [`Lowering::read`]; text is read as spans, so that what only moves elements moves text too.
+    pub(crate) fn read_any(&mut self, outlet: OutletId) -> Result<Arg, Refusal> {
+        if self.element(outlet)? == ElementType::String {
+            return Ok(Arg::read(self.spans(outlet)?));
+        }
+        self.read(outlet)
+    }
+
     /// As [`Lowering::read`], of type `f32` whatever the tensor's type is.
     pub(crate) fn read_f32(&mut self, outlet: OutletId) -> Result<Arg, Refusal> {
-        let element = self.element(outlet)?;
-        if element == ElementType::Float32 {
-            return self.read(outlet);
-        }
-        if let Some(constant) = self.constant(outlet) {
+        if self.element(outlet)? != ElementType::Float32
+            && let Some(constant) = self.constant(outlet)
+        {
             let values = constant_f32(&constant)?;
             let name = self.model.node(outlet.node).name.clone();
             return Ok(Arg::Weights(self.planner.weights_f32(name, &values)));
         }
-        let kernel = cast::kernel(element, ElementType::Float32)?;
+        self.read_as(outlet, ElementType::Float32)
+    }
+
+    /// As [`Lowering::read`], cast to `wanted`.
+    pub(crate) fn read_as(
+        &mut self,
+        outlet: OutletId,
+        wanted: ElementType,
+    ) -> Result<Arg, Refusal> {
+        let element = self.element(outlet)?;
+        if element == wanted {
+            return self.read(outlet);
+        }
+        let kernel = cast::kernel(element, wanted)?;
         let (from, count) = (self.read(outlet)?, self.count(outlet)?);
-        let name = format!("{} as float32", self.model.node(outlet.node).name);
-        let to = self.planner.buffer(name, ElementType::Float32, count.clone());
-        let title = format!("cast {element} to float32");
+        let name = format!("{} as {wanted}", self.model.node(outlet.node).name);
+        let to = self.planner.buffer(name, wanted, count.clone());
+        let title = format!("cast {element} to {wanted}");
         self.planner.call(kernel, vec![from, Arg::Count(count), Arg::write(to)], title, 5.0);
         Ok(Arg::read(to))
     }

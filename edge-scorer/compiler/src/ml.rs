@@ -9,14 +9,19 @@
 //! Adding one is a file, a line in [`register`] and a test.
 
 pub(crate) mod attributes;
+mod automaton;
 mod carrier;
 mod classes;
 mod columns;
 mod encoders;
 mod features;
 mod linear;
+mod logsum;
+mod maps;
 mod svm;
+mod text;
 mod trees;
+mod words;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -28,6 +33,10 @@ use tract_onnx::prelude::{DatumType, TDim, TVec, Tensor, TypedNode};
 
 use self::carrier::Carried;
 pub(crate) use self::carrier::carry;
+pub(crate) use self::logsum::axes_as_attributes;
+pub(crate) use self::maps::tables_for_maps;
+pub(crate) use self::text::equal as equal_text;
+pub(crate) use self::words::join_tokenizers;
 use crate::lower::{Lowered, Lowering, Refusal, Value, cast_like, lrn};
 
 /// Type and shape of a tensor.
@@ -91,6 +100,9 @@ pub(crate) trait Operator: Debug + Send + Sync + 'static {
 pub(crate) const OPERATORS: &[&str] = &[
     "ArrayFeatureExtractor",
     "Binarizer",
+    "CastMap",
+    "CategoryMapper",
+    "DictVectorizer",
     "FeatureVectorizer",
     "Imputer",
     "LabelEncoder",
@@ -101,15 +113,31 @@ pub(crate) const OPERATORS: &[&str] = &[
     "SVMClassifier",
     "SVMRegressor",
     "Scaler",
+    "TreeEnsemble",
     "TreeEnsembleClassifier",
     "TreeEnsembleRegressor",
     "ZipMap",
 ];
 
+/// Operators of the main domain that are ours because text goes through them.
+pub(crate) const TEXT: &[&str] =
+    &["RegexFullMatch", "StringConcat", "StringNormalizer", "TfIdfVectorizer"];
+
+/// Operators of ONNX Runtime's own domain that exporters write for text.
+pub(crate) const MICROSOFT: &[&str] = &["MurmurHash3", "Tokenizer"];
+
 /// Makes tract build our operators.
 pub(crate) fn register(operators: &mut OnnxOpRegister) {
     operators.insert("ArrayFeatureExtractor", carry::<features::ArrayFeatureExtractor>);
     operators.insert("Binarizer", carry::<columns::Binarizer>);
+    operators.insert("CategoryMapper", carry::<encoders::CategoryMapper>);
+    operators.insert("CountWords", carry::<words::CountWords>);
+    operators.insert("MurmurHash3", carry::<text::MurmurHash3>);
+    operators.insert("ReduceLogSumExp", carry::<logsum::ReduceLogSumExp>);
+    operators.insert("RegexFullMatch", carry::<text::RegexFullMatch>);
+    operators.insert("StringConcat", carry::<text::StringConcat>);
+    operators.insert("StringNormalizer", carry::<text::StringNormalizer>);
+    operators.insert("TfIdfVectorizer", carry::<words::TfIdfVectorizer>);
     operators.insert("FeatureVectorizer", carry::<features::FeatureVectorizer>);
     operators.insert("Imputer", carry::<columns::Imputer>);
     operators.insert("LabelEncoder", carry::<encoders::LabelEncoder>);
@@ -122,6 +150,7 @@ pub(crate) fn register(operators: &mut OnnxOpRegister) {
     operators.insert("LinearRegressor", carry::<linear::LinearRegressor>);
     operators.insert("CastLike", carry::<cast_like::CastLike>);
     operators.insert("LRN", carry::<lrn::Lrn>);
+    operators.insert("TreeEnsemble", carry::<trees::TreeEnsemble>);
     operators.insert("TreeEnsembleClassifier", carry::<trees::TreeClassifier>);
     operators.insert("TreeEnsembleRegressor", carry::<trees::TreeRegressor>);
 }

@@ -12,7 +12,8 @@ use tract_onnx::pb::{GraphProto, ModelProto};
 use crate::{layers, ml};
 
 /// Operators of the main domain, one list for each family of rules in `lower/`.
-const MAIN: &[&[&str]] = &[SHAPES, TABLES, PRODUCTS, WINDOWS, ELEMENTWISE, REDUCTIONS, VIEWS];
+const MAIN: &[&[&str]] =
+    &[SHAPES, TABLES, PRODUCTS, WINDOWS, ELEMENTWISE, REDUCTIONS, VIEWS, ml::TEXT];
 
 const PRODUCTS: &[&str] = &["Conv", "Einsum", "Gemm", "MatMul"];
 
@@ -141,6 +142,7 @@ pub(crate) fn unsupported(model: &ModelProto) -> Vec<UnsupportedOperator> {
     unknown(model, &|domain, name| match domain {
         "" | "ai.onnx" => layers::knows(name) || MAIN.iter().any(|family| family.contains(&name)),
         "ai.onnx.ml" => ml::OPERATORS.contains(&name),
+        "com.microsoft" => ml::MICROSOFT.contains(&name),
         _ => false,
     })
 }
@@ -191,8 +193,8 @@ fn hint(domain: &str, operator: &str) -> Option<&'static str> {
         ("ai.onnx", "SequenceConstruct" | "SequenceAt" | "SplitToSequence") => {
             "sequences are not supported; export with tensors as outputs"
         }
-        ("ai.onnx", "TfIdfVectorizer" | "Tokenizer" | "StringNormalizer") => {
-            "compute the text features before scoring"
+        ("ai.onnx", "StringSplit") => {
+            "it has as many columns as the longest text has parts; split the text before scoring"
         }
         ("ai.onnx.preview.training", _) => "export the model for inference",
         ("com.microsoft", _) => "export without ONNX Runtime's own optimisations",

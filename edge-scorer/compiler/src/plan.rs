@@ -71,6 +71,8 @@ pub(crate) enum Arg {
     Weights(WeightsId),
     /// Address of the UTF-8 bytes of string input `i`.
     InputText(usize),
+    /// The first address behind everything that is placed or reserved, where the arena of text begins.
+    FreeMemory,
     /// A count that is known when the call is prepared.
     Count(Extent),
     /// An `i32` setting.
@@ -127,10 +129,30 @@ pub(crate) struct Port {
     /// The tensor's data; for a string tensor, its offsets.
     pub(crate) buffer: BufferId,
     /// A string output's bytes.
-    pub(crate) text: Option<BufferId>,
+    pub(crate) text: Option<PortText>,
     /// Whether it is a string tensor.
     pub(crate) is_text: bool,
 }
+
+/// Where the bytes of a string output are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum PortText {
+    /// In a buffer.
+    Buffer(BufferId),
+    /// At the address that a buffer holds after a run.
+    Place(BufferId),
+}
+
+impl PortText {
+    pub(crate) fn buffer(self) -> BufferId {
+        match self {
+            Self::Buffer(buffer) | Self::Place(buffer) => buffer,
+        }
+    }
+}
+
+/// Bytes of one text within a plan: an address and a length.
+pub(crate) const SPAN_BYTES: usize = 8;
 
 /// What a module does, in full.
 #[derive(Debug, Clone)]
@@ -159,7 +181,8 @@ impl Plan {
     fn drop_unread_steps(&mut self) {
         let mut read: Vec<bool> = vec![false; self.buffers.len()];
         for port in &self.outputs {
-            for buffer in [Some(port.buffer), port.text].into_iter().flatten() {
+            for buffer in [Some(port.buffer), port.text.map(PortText::buffer)].into_iter().flatten()
+            {
                 read[buffer.0] = true;
             }
         }
@@ -209,14 +232,14 @@ impl Planner {
         }
     }
 
-    /// Adds a buffer of `count` elements of a type that is not text.
+    /// Adds a buffer of `count` elements; text lies there as spans.
     pub(crate) fn buffer(
         &mut self,
         name: impl Into<String>,
         element: ElementType,
         count: Extent,
     ) -> BufferId {
-        let width = element.byte_width().unwrap_or(1);
+        let width = element.byte_width().unwrap_or(SPAN_BYTES);
         self.bytes(name, count.times(Extent::from(width)))
     }
 

@@ -34,6 +34,23 @@ pub unsafe extern "C" fn pick_f32(
     }
 }
 
+/// `y[i] = table[indices[i]]` for numbers of two bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pick_2(
+    indices: *const i32,
+    count: usize,
+    table: *const u16,
+    length: usize,
+    y: *mut u16,
+) {
+    // SAFETY: the kernels' contract; the index is checked.
+    unsafe {
+        for i in 0..count {
+            *y.add(i) = *table.add(within(*indices.add(i), length));
+        }
+    }
+}
+
 /// Indices as `i32`; one outside of `length` entries counts as 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn indices_within(x: *const i64, count: usize, length: usize, y: *mut i32) {

@@ -4,6 +4,9 @@
 
 use libm::{expf, fabsf, logf, sqrtf};
 
+use crate::lanes::{Lanes, kernel};
+use crate::svm::exp_each;
+
 /// Post transforms, as the compiler numbers them.
 const LOGISTIC: i32 = 1;
 const SOFTMAX: i32 = 2;
@@ -103,12 +106,22 @@ pub unsafe extern "C" fn scores_binary(
     }
 }
 
-/// Any number of classes: `base` is added, the label found, the post transform applied.
-///
-/// The label is the first of the largest scores; with `pivot` not negative there are two classes
-/// and the second wins where the score of class `pivot` is above `threshold`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn scores_multi(
+kernel! {
+    /// Any number of classes: `base` is added, the label found, the post transform applied.
+    ///
+    /// The label is the first of the largest scores; with `pivot` not negative there are two classes
+    /// and the second wins where the score of class `pivot` is above `threshold`.
+    scores_multi, scores_multi_relaxed,
+    multi(raw: *const f32, count: usize, classes: usize, base: *const f32, pivot: i32,
+          threshold: f32, post: i32, probabilities: *mut f32, labels: *mut i32)
+}
+
+/// Rows whose exponentials are taken together, while they are near.
+const BLOCK: usize = 64;
+
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "a kernel is called with plain numbers")]
+unsafe fn multi<L: Lanes>(
     raw: *const f32,
     count: usize,
     classes: usize,
@@ -122,22 +135,42 @@ pub unsafe extern "C" fn scores_multi(
     // SAFETY: the kernels' contract.
     unsafe {
         let base = core::slice::from_raw_parts(base, classes);
-        for r in 0..count {
-            let from = core::slice::from_raw_parts(raw.add(r * classes), classes);
-            let to = core::slice::from_raw_parts_mut(probabilities.add(r * classes), classes);
-            let (mut best, mut best_score) = (0, f32::NEG_INFINITY);
-            for c in 0..classes {
-                let score = from[c] + base[c];
-                to[c] = score;
-                if score > best_score {
-                    (best, best_score) = (c as i32, score);
+        let row_of =
+            |r: usize| core::slice::from_raw_parts_mut(probabilities.add(r * classes), classes);
+        let mut begin = 0;
+        while begin < count {
+            let end = count.min(begin + BLOCK);
+            for r in begin..end {
+                let from = core::slice::from_raw_parts(raw.add(r * classes), classes);
+                let to = row_of(r);
+                let (mut best, mut best_score) = (0, f32::NEG_INFINITY);
+                for c in 0..classes {
+                    let score = from[c] + base[c];
+                    to[c] = score;
+                    if score > best_score {
+                        (best, best_score) = (c as i32, score);
+                    }
+                }
+                *labels.add(r) = match usize::try_from(pivot) {
+                    Ok(pivot) if pivot < classes => i32::from(to[pivot] > threshold),
+                    _ => best,
+                };
+                if post == SOFTMAX {
+                    let largest = largest(to);
+                    to.iter_mut().for_each(|score| *score -= largest);
+                } else {
+                    transform(to, post);
                 }
             }
-            *labels.add(r) = match usize::try_from(pivot) {
-                Ok(pivot) if pivot < classes => i32::from(to[pivot] > threshold),
-                _ => best,
-            };
-            transform(to, post);
+            if post == SOFTMAX {
+                exp_each::<L>(probabilities.add(begin * classes), (end - begin) * classes);
+                for r in begin..end {
+                    let to = row_of(r);
+                    let sum: f32 = to.iter().sum();
+                    to.iter_mut().for_each(|score| *score /= sum);
+                }
+            }
+            begin = end;
         }
     }
 }

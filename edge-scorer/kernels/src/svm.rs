@@ -64,8 +64,9 @@ unsafe fn compare<L: Lanes>(
     }
 }
 
+/// `y = e^y`.
 #[inline(always)]
-unsafe fn exp_each<L: Lanes>(y: *mut f32, n: usize) {
+pub(crate) unsafe fn exp_each<L: Lanes>(y: *mut f32, n: usize) {
     // SAFETY: the caller's: `y` holds `n` numbers.
     unsafe {
         let mut i = 0;

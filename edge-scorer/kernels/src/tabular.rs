@@ -218,41 +218,22 @@ pub unsafe extern "C" fn find_f32(
     }
 }
 
-/// `index[i]` = position of text `i` in an ascending table, or `length` when it is not there.
-///
-/// Text `i` is `letters[offsets[i]..offsets[i + 1]]`; the table is laid out alike.
+/// As [`find_f32`], for `f64`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn find_text(
-    offsets: *const u32,
-    letters: *const u8,
+pub unsafe extern "C" fn find_f64(
+    x: *const f64,
     count: usize,
-    key_offsets: *const u32,
-    key_letters: *const u8,
+    keys: *const f64,
     length: usize,
     index: *mut i32,
 ) {
-    // SAFETY: the kernels' contract; the host has checked that offsets never fall.
+    // SAFETY: the kernels' contract.
     unsafe {
-        let text = |offsets: *const u32, letters: *const u8, i: usize| {
-            let (start, end) = (*offsets.add(i) as usize, *offsets.add(i + 1) as usize);
-            core::slice::from_raw_parts(letters.add(start), end - start)
-        };
+        let keys = core::slice::from_raw_parts(keys, length);
         for i in 0..count {
-            let wanted = text(offsets, letters, i);
-            let (mut low, mut high) = (0, length);
-            let mut found = length;
-            while low < high {
-                let middle = low + (high - low) / 2;
-                match text(key_offsets, key_letters, middle).cmp(wanted) {
-                    core::cmp::Ordering::Less => low = middle + 1,
-                    core::cmp::Ordering::Greater => high = middle,
-                    core::cmp::Ordering::Equal => {
-                        found = middle;
-                        break;
-                    }
-                }
-            }
-            *index.add(i) = found as i32;
+            let value = *x.add(i);
+            let same = |key: &f64| *key == value || key.is_nan() && value.is_nan();
+            *index.add(i) = keys.iter().position(same).unwrap_or(length) as i32;
         }
     }
 }
@@ -325,24 +306,5 @@ mod tests {
         };
 
         assert_eq!(y, [1, 0]);
-    }
-
-    #[test]
-    fn text_is_found_in_an_ascending_table_or_not_at_all() {
-        let mut index = [9; 3];
-
-        unsafe {
-            find_text(
-                [0, 1, 3, 4].as_ptr(),
-                b"abbz".as_ptr(),
-                3,
-                [0, 1, 3].as_ptr(),
-                b"abb".as_ptr(),
-                2,
-                index.as_mut_ptr(),
-            );
-        }
-
-        assert_eq!(index, [0, 1, 2]);
     }
 }

@@ -1,16 +1,26 @@
 //! `input`, `output` and, for string tensors, `input_bytes` and `output_bytes`.
 
-use walrus::ir::{BinaryOp, UnaryOp};
+use walrus::ir::{BinaryOp, LoadKind, MemArg, UnaryOp};
 use walrus::{FunctionBuilder, FunctionId, GlobalId, InstrSeqBuilder, LocalId, ValType};
 
 use super::prepare::push_grow;
 use super::{ALIGNMENT, Emission};
-use crate::plan::{BufferId, Port};
+use crate::plan::{BufferId, Port, PortText};
+
+/// A global that holds an address, or the address of an address.
+#[derive(Clone, Copy)]
+struct Address {
+    global: GlobalId,
+    is_place: bool,
+}
 
 impl Emission<'_> {
     /// `input(i)` or `output(i)`: the address of a port's data, 0 for a port that is not there.
     pub(super) fn data_of(&mut self, ports: &[Port]) -> FunctionId {
-        let addresses: Vec<_> = ports.iter().map(|port| self.slot(port.buffer)).collect();
+        let addresses: Vec<_> = ports
+            .iter()
+            .map(|port| Some(Address { global: self.slot(port.buffer)?, is_place: false }))
+            .collect();
         self.address_of(&addresses)
     }
 
@@ -20,7 +30,11 @@ impl Emission<'_> {
             .plan
             .outputs
             .iter()
-            .map(|port| port.text.and_then(|text| self.slot(text)))
+            .map(|port| {
+                let text = port.text?;
+                let is_place = matches!(text, PortText::Place(_));
+                Some(Address { global: self.slot(text.buffer())?, is_place })
+            })
             .collect();
         self.address_of(&addresses)
     }
@@ -71,7 +85,8 @@ impl Emission<'_> {
         self.placement.slot_of[buffer.0].map(|slot| self.slots[slot])
     }
 
-    fn address_of(&mut self, addresses: &[Option<GlobalId>]) -> FunctionId {
+    fn address_of(&mut self, addresses: &[Option<Address>]) -> FunctionId {
+        let memory = self.memory;
         let index = self.module.locals.add(ValType::I32);
         let mut builder =
             FunctionBuilder::new(&mut self.module.types, &[ValType::I32], &[ValType::I32]);
@@ -79,7 +94,12 @@ impl Emission<'_> {
         for (port, address) in addresses.iter().enumerate() {
             let Some(address) = *address else { continue };
             when_equal(&mut body, index, port, |body| {
-                body.global_get(address).return_();
+                body.global_get(address.global);
+                if address.is_place {
+                    let arg = MemArg { align: 4, offset: 0 };
+                    body.load(memory, LoadKind::I32 { atomic: false }, arg);
+                }
+                body.return_();
             });
         }
         body.i32_const(0);

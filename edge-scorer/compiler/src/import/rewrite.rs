@@ -5,15 +5,25 @@ use std::collections::HashMap;
 use shared::Label;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::type_proto::{Tensor, Value};
-use tract_onnx::pb::{ModelProto, NodeProto, TypeProto};
+use tract_onnx::pb::{ModelProto, NodeProto, StringStringEntryProto, TypeProto};
 
 use crate::error::CompileError;
-use crate::ml::attributes;
+use crate::ml::{self, attributes};
 
 /// Rewrites the model in place; answers the classes of the outputs that were maps.
 pub(crate) fn rewrite(model: &mut ModelProto) -> Result<HashMap<String, Vec<Label>>, CompileError> {
     let mut zipped = HashMap::new();
     let Some(graph) = &mut model.graph else { return Ok(zipped) };
+    let outputs: Vec<String> = graph.output.iter().map(|output| output.name.clone()).collect();
+    ml::join_tokenizers(&mut graph.node, &outputs);
+    ml::axes_as_attributes(graph);
+    if let Some(columns) = ml::tables_for_maps(graph).map_err(CompileError::invalid)? {
+        let names = serde_json::to_string(&columns)
+            .map_err(|error| CompileError::internal(error.to_string()))?;
+        model
+            .metadata_props
+            .push(StringStringEntryProto { key: "feature_names".to_owned(), value: names });
+    }
 
     for (index, node) in graph.node.iter_mut().enumerate() {
         if node.name.is_empty() {

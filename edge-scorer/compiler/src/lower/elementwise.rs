@@ -24,6 +24,9 @@ pub(super) fn lower(l: &mut Lowering<'_>, node: &TypedNode) -> Lowered {
         if element != l.element(node.inputs[1])? {
             return Err(Refusal::because("its operands have different types"));
         }
+        if element == ElementType::String && operator.name() == "Eq" {
+            return crate::ml::equal_text(l, node).map(Some);
+        }
         let kernel = binary_kernel(operator.name(), element).ok_or_else(|| {
             Refusal::because(format!("{} of {element} is not supported", operator.name()))
         })?;

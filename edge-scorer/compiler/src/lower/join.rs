@@ -5,18 +5,15 @@ use tract_onnx::prelude::TypedNode;
 use tract_onnx::tract_core::ops::array::TypedConcat;
 
 use super::{Lowered, Lowering, Refusal, Value};
-use crate::plan::{Arg, BufferId, Extent, product};
+use crate::plan::{Arg, BufferId, Extent, SPAN_BYTES, product};
 
 pub(super) fn lower(l: &mut Lowering<'_>, node: &TypedNode) -> Lowered {
     let Some(concat) = node.op_as::<TypedConcat>() else { return Ok(None) };
     let element = l.element(node.inputs[0])?;
-    if element == ElementType::String {
-        return Err(Refusal::because("it joins text"));
-    }
     let parts = node
         .inputs
         .iter()
-        .map(|input| Ok((l.read(*input)?, l.shape(*input)?)))
+        .map(|input| Ok((l.read_any(*input)?, l.shape(*input)?)))
         .collect::<Result<Vec<_>, Refusal>>()?;
     let y = l.output(node, 0)?;
     join(l, parts, concat.axis, element, y);
@@ -31,7 +28,7 @@ pub(crate) fn join(
     element: ElementType,
     y: BufferId,
 ) {
-    let width = Extent::from(element.byte_width().unwrap_or(1));
+    let width = Extent::from(element.byte_width().unwrap_or(SPAN_BYTES));
     let block = |shape: &[Extent]| product(&shape[axis..]).times(width.clone());
     let stride = parts.iter().fold(Extent::Fixed(0), |sum, (_, shape)| sum.plus(block(shape)));
     let mut offset = Extent::Fixed(0);

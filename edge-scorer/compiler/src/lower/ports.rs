@@ -7,7 +7,7 @@ use tract_onnx::prelude::{DatumType, OutletId, TypedNode};
 use tract_onnx::tract_hir::tract_core::ops::source::TypedSource;
 
 use super::{Lowered, Lowering, Refusal, Value, constant_bytes, constant_strings};
-use crate::plan::{Arg, BufferId, Extent, Port};
+use crate::plan::{Arg, BufferId, Extent, Port, PortText};
 
 pub(super) fn lower(l: &mut Lowering<'_>, node: &TypedNode) -> Lowered {
     if !node.op_is::<TypedSource>() {
@@ -26,7 +26,13 @@ pub(super) fn lower(l: &mut Lowering<'_>, node: &TypedNode) -> Lowered {
             l.count(outlet)?.plus(Extent::ONE),
         );
         l.planner.input(index, Port { buffer: offsets, text: None, is_text: true });
-        return Ok(Some(vec![Value::Text { offsets, bytes: Arg::InputText(index) }]));
+        let count = l.count(outlet)?;
+        let spans =
+            l.planner.buffer(format!("{} (spans)", node.name), ElementType::String, count.clone());
+        let args =
+            vec![Arg::read(offsets), Arg::InputText(index), Arg::Count(count), Arg::write(spans)];
+        l.planner.call("text_spans", args, format!("text of input {index}"), 2.0);
+        return Ok(Some(vec![Value::Text(spans)]));
     }
     let buffer = l.output(node, 0)?;
     l.planner.input(index, Port { buffer, text: None, is_text: false });
@@ -60,9 +66,7 @@ impl Lowering<'_> {
                 Value::Labels { indices, table } => {
                     self.spelled(index, outlet, Arg::read(indices), &table)?
                 }
-                Value::Text { offsets, bytes } => {
-                    self.copied_text(index, outlet, offsets, bytes)?
-                }
+                Value::Text(spans) => self.written(index, outlet, spans)?,
             };
             self.planner.output(port);
         }
@@ -115,16 +119,32 @@ impl Lowering<'_> {
             Arg::write(text),
         ];
         self.planner.call("spell_labels", args, format!("spell labels of output {index}"), 10.0);
-        Ok(Port { buffer, text: Some(text), is_text: true })
+        Ok(Port { buffer, text: Some(PortText::Buffer(text)), is_text: true })
     }
 
-    fn copied_text(
+    /// An output of strings that are known only after a run.
+    fn written(
         &mut self,
-        _index: usize,
-        _outlet: OutletId,
-        _offsets: BufferId,
-        _bytes: Arg,
+        index: usize,
+        outlet: OutletId,
+        spans: BufferId,
     ) -> Result<Port, Refusal> {
-        Err(Refusal::because("text that goes straight from an input to an output is not supported"))
+        let count = self.count(outlet)?;
+        let buffer = self.planner.buffer(
+            format!("output {index} (offsets)"),
+            ElementType::Uint32,
+            count.clone().plus(Extent::ONE),
+        );
+        let place = self.planner.bytes(format!("output {index} (place)"), Extent::Fixed(4));
+        let arena = self.arena();
+        let args = vec![
+            Arg::read(spans),
+            Arg::Count(count),
+            Arg::read(arena),
+            Arg::write(buffer),
+            Arg::write(place),
+        ];
+        self.planner.call("write_text", args, format!("write output {index}"), 10.0);
+        Ok(Port { buffer, text: Some(PortText::Place(place)), is_text: true })
     }
 }

@@ -9,7 +9,7 @@ use tract_onnx::tract_core::ops::array::{Gather, MultiBroadcastTo, Pad, PadMode,
 use tract_onnx::tract_core::ops::change_axes::AxisOp;
 
 use super::{Lowered, Lowering, Refusal, Value, constant_bytes};
-use crate::plan::{Arg, Extent, product};
+use crate::plan::{Arg, Extent, SPAN_BYTES, product};
 
 /// Axes that the kernel walks.
 const AXES: usize = 5;
@@ -74,8 +74,9 @@ pub(crate) fn sized(
         Some(1) => Ok(one),
         Some(2) => Ok(two),
         Some(4) => Ok(four),
-        Some(8) => Ok(eight),
-        _ => Err(Refusal::because("it moves text")),
+        // Text is moved as spans, which are eight bytes wide.
+        Some(8) | None => Ok(eight),
+        Some(width) => Err(Refusal::because(format!("it moves elements of {width} bytes"))),
     }
 }
 
@@ -91,7 +92,7 @@ pub(super) fn permuted(
     order: &[usize],
 ) -> Result<Arg, Refusal> {
     let (shape, element) = (l.shape(outlet)?, l.element(outlet)?);
-    let from = l.read(outlet)?;
+    let from = l.read_any(outlet)?;
     let moving: Vec<usize> =
         order.iter().copied().filter(|axis| shape[*axis].fixed() != Some(1)).collect();
     if moving.windows(2).all(|pair| pair[0] < pair[1]) {
@@ -115,7 +116,8 @@ fn transpose(shape: &[Extent], order: &[usize]) -> View {
 
 /// The same argument, `elements` further on.
 fn shifted(arg: Arg, elements: Extent, element: ElementType) -> Result<Arg, Refusal> {
-    let bytes = elements.times(Extent::from(element.byte_width().unwrap_or(1)));
+    let width = element.byte_width().unwrap_or(SPAN_BYTES);
+    let bytes = elements.times(Extent::from(width));
     match arg {
         Arg::Read(buffer, offset) => Ok(Arg::Read(buffer, offset.plus(bytes))),
         Arg::Write(buffer, offset) => Ok(Arg::Write(buffer, offset.plus(bytes))),
@@ -200,7 +202,7 @@ pub(super) fn lower(l: &mut Lowering<'_>, node: &TypedNode) -> Lowered {
     }
 
     let element = l.element(input)?;
-    let from = shifted(l.read(input)?, source_offset, element)?;
+    let from = shifted(l.read_any(input)?, source_offset, element)?;
     let y = l.output(node, 0)?;
     if let Some(value) = padding {
         let value = l.planner.weights(format!("padding of {}", node.name), constant_bytes(&value)?);
@@ -232,7 +234,7 @@ fn gathered(l: &mut Lowering<'_>, node: &TypedNode, axis: usize) -> Lowered {
         }
         other => return Err(Refusal::because(format!("its indices are {other}"))),
     };
-    let (x, y) = (l.read(data)?, l.output(node, 0)?);
+    let (x, y) = (l.read_any(data)?, l.output(node, 0)?);
     let args = vec![
         x,
         index,

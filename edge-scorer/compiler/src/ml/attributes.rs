@@ -1,6 +1,8 @@
 //! Attributes of a node, read with care: they may be missing or of another type.
 
+use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, NodeProto};
+use tract_onnx::prelude::DatumType;
 
 fn find<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
     node.attribute.iter().find(|attribute| attribute.name == name)
@@ -49,12 +51,55 @@ pub(crate) fn tensor<'a>(
     find(node, name).and_then(|attribute| attribute.t.as_ref())
 }
 
+/// Elements of a tensor attribute, integers of every width as `i64`.
+pub(crate) enum TensorValues {
+    Ints(Vec<i64>, DatumType),
+    Texts(Vec<String>),
+    Floats(Vec<f32>),
+    Doubles(Vec<f64>),
+}
+
+/// The elements of a tensor attribute; its size has been checked by `import/screen`.
+pub(crate) fn tensor_values(
+    tensor: &tract_onnx::pb::TensorProto,
+    name: &str,
+) -> Result<TensorValues, String> {
+    let raw = &tensor.raw_data;
+    macro_rules! numbers {
+        ($type:ty, $width:literal, $list:ident) => {
+            if raw.is_empty() {
+                tensor.$list.iter().map(|value| *value as $type).collect::<Vec<$type>>()
+            } else {
+                raw.as_chunks::<$width>().0.iter().map(|v| <$type>::from_le_bytes(*v)).collect()
+            }
+        };
+    }
+    let wide = |values: Vec<i64>, datum_type| Ok(TensorValues::Ints(values, datum_type));
+    match DataType::try_from(tensor.data_type) {
+        Ok(DataType::Float) => Ok(TensorValues::Floats(numbers!(f32, 4, float_data))),
+        Ok(DataType::Double) => Ok(TensorValues::Doubles(numbers!(f64, 8, double_data))),
+        Ok(DataType::Int64) => wide(numbers!(i64, 8, int64_data), DatumType::I64),
+        Ok(DataType::Int32) => {
+            let values = numbers!(i32, 4, int32_data);
+            wide(values.into_iter().map(i64::from).collect(), DatumType::I32)
+        }
+        Ok(DataType::Int16) => {
+            let values = numbers!(i16, 2, int32_data);
+            wide(values.into_iter().map(i64::from).collect(), DatumType::I16)
+        }
+        Ok(DataType::String) => tensor
+            .string_data
+            .iter()
+            .map(|text| {
+                String::from_utf8(text.clone()).map_err(|_| format!("`{name}` is not UTF-8"))
+            })
+            .collect::<Result<_, _>>()
+            .map(TensorValues::Texts),
+        _ => Err(format!("`{name}` is of a type that is not supported")),
+    }
+}
+
 /// A float, where present.
 pub(crate) fn float(node: &NodeProto, name: &str) -> Option<f32> {
     find(node, name).map(|attribute| attribute.f)
-}
-
-/// Whether the attribute is there at all.
-pub(crate) fn has(node: &NodeProto, name: &str) -> bool {
-    find(node, name).is_some()
 }

@@ -6,7 +6,7 @@ use tract_onnx::prelude::{DatumType, OutletId, TDim, TypedNode, tvec};
 
 use super::{Fact, Operator};
 use crate::lower::{Lowering, Refusal, Value, constant_f32, constant_i64, constant_strings};
-use crate::plan::{Arg, BufferId, Extent, product};
+use crate::plan::{Arg, BufferId, Extent, SPAN_BYTES, product};
 
 /// `ai.onnx.ml.ArrayFeatureExtractor`: of the last axis, the features that the second input names.
 #[derive(Debug)]
@@ -19,7 +19,8 @@ impl Operator for ArrayFeatureExtractor {
 
     fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
         let [data, indices] = inputs else { return Err("it takes two inputs".to_owned()) };
-        if indices.datum_type != DatumType::I64 {
+        // tract counts with `TDim` what the file calls int64.
+        if !matches!(indices.datum_type, DatumType::I64 | DatumType::TDim) {
             return Err("its indices are not int64".to_owned());
         }
         let count: TDim = indices.shape.iter().product();
@@ -68,11 +69,8 @@ fn choose(
             index => Err(Refusal::because(format!("it chooses column {index} of {columns}"))),
         })
         .collect::<Result<_, _>>()?;
-    let width = l
-        .element(data)?
-        .byte_width()
-        .ok_or_else(|| Refusal::because("it chooses columns of text"))?;
-    let (x, y) = (l.read(data)?, l.output(node, 0)?);
+    let width = l.element(data)?.byte_width().unwrap_or(SPAN_BYTES);
+    let (x, y) = (l.read_any(data)?, l.output(node, 0)?);
     let weights = l.planner.weights_u32(format!("{} (columns)", node.name), &chosen);
     let args = vec![
         x,

@@ -8,6 +8,9 @@ use super::{Fact, Operator, attributes, matrix};
 use crate::lower::{Lowering, Refusal, Value};
 use crate::plan::{Arg, BufferId, Extent};
 
+/// Targets that one kernel call computes side by side; the kernels' number.
+const LANES: usize = 4;
+
 /// Weights of one or more linear functions of a row.
 #[derive(Debug)]
 struct Linear {
@@ -44,11 +47,28 @@ impl Linear {
         Err(format!("its input has {columns} columns, its coefficients {}", self.features()))
     }
 
+    /// Weights with the targets of a feature side by side, and the bias, both filled up with zeros.
+    fn by_feature(&self) -> (Vec<f32>, Vec<f32>) {
+        let features = self.features();
+        let mut weights = vec![0.0; LANES * features];
+        for (index, weight) in self.weights.iter().enumerate() {
+            weights[index % features * LANES + index / features] = *weight;
+        }
+        let mut bias = self.bias.clone();
+        bias.resize(LANES, 0.0);
+        (weights, bias)
+    }
+
     fn lower(&self, l: &mut Lowering<'_>, node: &TypedNode) -> Result<BufferId, Refusal> {
         let x = l.read_f32(node.inputs[0])?;
         let rows = rows_of(l, node)?;
-        let weights = l.planner.weights_f32(format!("{} (weights)", node.name), &self.weights);
-        let bias = l.planner.weights_f32(format!("{} (bias)", node.name), &self.bias);
+        let is_narrow = (2..=LANES).contains(&self.targets());
+        let (weights, bias) = match is_narrow {
+            true => self.by_feature(),
+            false => (self.weights.clone(), self.bias.clone()),
+        };
+        let weights = l.planner.weights_f32(format!("{} (weights)", node.name), &weights);
+        let bias = l.planner.weights_f32(format!("{} (bias)", node.name), &bias);
         let name = format!("{} (linear)", node.name);
         let count = rows.clone().times(Extent::from(self.targets()));
         let y = l.planner.buffer(name, shared::ElementType::Float32, count);
@@ -62,7 +82,10 @@ impl Linear {
             Arg::write(y),
         ];
         let title = format!("linear {} → {}", self.features(), self.targets());
-        let kernel = l.planner.variant("linear", "linear_relaxed");
+        let kernel = match is_narrow {
+            true => l.planner.variant("linear_narrow", "linear_narrow_relaxed"),
+            false => l.planner.variant("linear", "linear_relaxed"),
+        };
         l.planner.call(kernel, args, title, 5.0 + 0.3 * self.weights.len() as f64);
         Ok(y)
     }

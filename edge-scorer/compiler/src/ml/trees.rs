@@ -1,4 +1,4 @@
-//! `TreeEnsembleClassifier` and `TreeEnsembleRegressor`, versions 1 and 3.
+//! `TreeEnsembleClassifier` and `TreeEnsembleRegressor`, versions 1 and 3; `TreeEnsemble`, version 5.
 //!
 //! `read` turns the parallel lists of attributes into trees and checks them; `pack` rewrites every
 //! comparison as "at most" and lays the trees out as the tables of `kernels/src/trees.rs`.
@@ -6,11 +6,12 @@
 //! Where two classes have scores of their own, the label is the class of the larger score; ONNX
 //! Runtime answers 1 or 0 there, whatever the classes are called.
 
+mod joined;
 mod pack;
 mod read;
 
 use tract_onnx::pb::NodeProto;
-use tract_onnx::prelude::{DatumType, TypedNode, tvec};
+use tract_onnx::prelude::{DatumType, OutletId, TypedNode, tvec};
 
 use self::pack::{Packed, Table};
 use self::read::Ensemble;
@@ -157,6 +158,17 @@ impl Operator for TreeRegressor {
     }
 
     fn lower(&self, l: &mut Lowering<'_>, node: &TypedNode) -> Result<Vec<Value>, Refusal> {
+        self.joined(l, node).map(|values| vec![Value::Tensor(values)])
+    }
+
+    fn thresholds(&self) -> Vec<(usize, f32)> {
+        self.ensemble.thresholds()
+    }
+}
+
+impl TreeRegressor {
+    /// The values of all targets.
+    fn joined(&self, l: &mut Lowering<'_>, node: &TypedNode) -> Result<BufferId, Refusal> {
         let raw = lower_ensemble(l, node, &self.ensemble, self.targets, self.aggregate)?;
         let scale = match self.aggregate {
             Aggregate::Average => 1.0 / self.ensemble.trees.len() as f32,
@@ -170,15 +182,17 @@ impl Operator for TreeRegressor {
             _ => PostTransform::None,
         };
         if plain && post == PostTransform::None {
-            return Ok(vec![Value::Tensor(raw)]);
+            return Ok(raw);
         }
         let mut base = self.base.clone();
         base.resize(self.targets, 0.0);
         let base = l.planner.weights_f32(format!("{} (base)", node.name), &base);
-        let y = l.output(node, 0)?;
+        let rows = rows_of(l, node)?;
+        let count = rows.clone().times(Extent::from(self.targets));
+        let y = l.planner.buffer(node.name.clone(), shared::ElementType::Float32, count);
         let args = vec![
             Arg::read(raw),
-            Arg::Count(rows_of(l, node)?),
+            Arg::Count(rows),
             Arg::count(self.targets),
             Arg::Float(scale),
             Arg::Weights(base),
@@ -187,11 +201,65 @@ impl Operator for TreeRegressor {
         ];
         let cost = self.targets as f64 * post.cost_ns();
         l.planner.call("scores_regression", args, "add the base values", cost);
+        Ok(y)
+    }
+}
+
+/// `ai.onnx.ml.TreeEnsemble`: what the two above are, with settings as numbers.
+///
+/// Sums are in `f32`, as ONNX Runtime's are for `float` models; a `double` model's are widened at the end.
+#[derive(Debug)]
+pub(super) struct TreeEnsemble(TreeRegressor);
+
+impl Operator for TreeEnsemble {
+    fn parse(node: &NodeProto) -> Result<Self, String> {
+        let targets = usize::try_from(attributes::int(node, "n_targets").unwrap_or(1))
+            .ok()
+            .filter(|targets| (1..=1_000_000).contains(targets))
+            .ok_or("`n_targets` is out of range")?;
+        let aggregate = match attributes::int(node, "aggregate_function").unwrap_or(1) {
+            0 => Aggregate::Average,
+            1 => Aggregate::Sum,
+            2 => Aggregate::Min,
+            3 => Aggregate::Max,
+            other => return Err(format!("the aggregate function {other} is unknown")),
+        };
+        let post = match attributes::int(node, "post_transform").unwrap_or(0) {
+            0 => PostTransform::None,
+            1 => PostTransform::Softmax,
+            2 => PostTransform::Logistic,
+            3 => PostTransform::SoftmaxZero,
+            4 => PostTransform::Probit,
+            other => return Err(format!("the post transform {other} is unknown")),
+        };
+        let ensemble = Ensemble::parse_joined(node, targets)?;
+        Ok(Self(TreeRegressor { ensemble, targets, post, base: Vec::new(), aggregate }))
+    }
+
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+        let mut outputs = self.0.outputs(inputs)?;
+        outputs[0].datum_type = inputs[0].datum_type;
+        Ok(outputs)
+    }
+
+    fn lower(&self, l: &mut Lowering<'_>, node: &TypedNode) -> Result<Vec<Value>, Refusal> {
+        use shared::ElementType::Float32;
+
+        let values = self.0.joined(l, node)?;
+        let wanted = l.element(node.inputs[0])?;
+        if wanted == Float32 {
+            return Ok(vec![Value::Tensor(values)]);
+        }
+        let kernel = crate::lower::cast_kernel(Float32, wanted)?;
+        let count = l.count(OutletId::new(node.id, 0))?;
+        let y = l.output(node, 0)?;
+        let args = vec![Arg::read(values), Arg::Count(count), Arg::write(y)];
+        l.planner.call(kernel, args, format!("cast float32 to {wanted}"), 5.0);
         Ok(vec![Value::Tensor(y)])
     }
 
     fn thresholds(&self) -> Vec<(usize, f32)> {
-        self.ensemble.thresholds()
+        self.0.ensemble.thresholds()
     }
 }
 

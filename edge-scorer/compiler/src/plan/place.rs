@@ -3,7 +3,7 @@
 //! `prepare` makes a slot as large as its largest buffer and puts the slots one after another, so
 //! addresses follow the symbols without any search at run time.
 
-use super::{BufferId, Extent, Plan};
+use super::{BufferId, Extent, Plan, PortText};
 
 /// Which slot each buffer lies in, and how large the slots are.
 #[derive(Debug)]
@@ -70,7 +70,9 @@ fn lifetimes(plan: &Plan) -> Vec<Option<(usize, usize)>> {
         }
     }
     for port in plan.inputs.iter().chain(&plan.outputs) {
-        for BufferId(buffer) in [Some(port.buffer), port.text].into_iter().flatten() {
+        for BufferId(buffer) in
+            [Some(port.buffer), port.text.map(PortText::buffer)].into_iter().flatten()
+        {
             lives[buffer] = Some((0, usize::MAX));
         }
     }

@@ -78,6 +78,7 @@ fn argument(plan: &Plan, placement: &Placement, names: &[String], arg: &Arg) -> 
         Arg::Write(buffer, offset) => place("→ ", buffer.0, offset),
         Arg::Weights(weights) => format!("`{}`", plan.weights[weights.0].name),
         Arg::InputText(input) => format!("text of input {input}"),
+        Arg::FreeMemory => "free memory".to_owned(),
         Arg::Count(count) => count.display(names).to_string(),
         Arg::Int(value) => value.to_string(),
         Arg::Float(value) => format!("{value:?}"),

@@ -204,12 +204,37 @@ fn rewrite(tree: &Tree, wide: bool) -> Vec<Step> {
                 Step::Split { feature, mirrored: false, threshold: at_most, left: low, right: high }
             }
         };
+        if mode == Mode::Member {
+            let set = tree.sets.get(threshold as usize).map_or(&[][..], Vec::as_slice);
+            let mut members = Members {
+                steps: &mut steps,
+                feature,
+                yes: Some(yes),
+                no: Some(no),
+                ends: [yes, no],
+            };
+            let first = members.search(set, &below);
+            // A missing value is no member, unless it is told to count as one.
+            let low = members.place(first);
+            let high = members.end(missing_is_yes);
+            let split = Step::Split {
+                feature,
+                mirrored: false,
+                threshold: f64::INFINITY,
+                left: low,
+                right: high,
+            };
+            steps[index] = split;
+            continue;
+        }
         let (equal, other) = if mode == Mode::Equal { (yes, no) } else { (no, yes) };
         steps[index] = match mode {
             Mode::AtMost => split(threshold, yes, no, missing_is_yes),
             Mode::Less => split(below(threshold), yes, no, missing_is_yes),
             Mode::AtLeast => split(below(threshold), no, yes, !missing_is_yes),
             Mode::Greater => split(threshold, no, yes, !missing_is_yes),
+            // Handled above: it takes more than one step.
+            Mode::Member => Step::Link(no),
             Mode::Equal | Mode::NotEqual => {
                 // First x <= t, then x < t: what remains is equal. A missing value is not, unless
                 // it is told to count as equal.
@@ -229,6 +254,62 @@ fn rewrite(tree: &Tree, wide: bool) -> Vec<Step> {
         };
     }
     steps
+}
+
+/// Steps that look for a number in a set, as a search tree over it.
+struct Members<'a> {
+    steps: &'a mut Vec<Step>,
+    feature: usize,
+    /// The branches, until something leads to them; what comes later goes by a link.
+    yes: Option<usize>,
+    no: Option<usize>,
+    ends: [usize; 2],
+}
+
+impl Members<'_> {
+    /// A step that leads to a branch.
+    fn end(&mut self, is_yes: bool) -> usize {
+        let (fresh, known) =
+            if is_yes { (self.yes.take(), self.ends[0]) } else { (self.no.take(), self.ends[1]) };
+        match fresh {
+            Some(branch) => branch,
+            None => self.place(Step::Link(known)),
+        }
+    }
+
+    fn place(&mut self, step: Step) -> usize {
+        self.steps.push(step);
+        self.steps.len() - 1
+    }
+
+    fn split(&self, threshold: f64, left: usize, right: usize) -> Step {
+        Step::Split { feature: self.feature, mirrored: false, threshold, left, right }
+    }
+
+    /// The step that begins the search among ascending numbers, all of which are at most infinity.
+    fn search(&mut self, set: &[f64], below: &impl Fn(f64) -> f64) -> Step {
+        match set {
+            // Nothing is a member: both sides lead to the same branch.
+            [] => {
+                let (left, right) = (self.end(false), self.end(false));
+                self.split(f64::INFINITY, left, right)
+            }
+            [one] => {
+                let (under, equal) = (self.end(false), self.end(true));
+                let at_most = self.split(below(*one), under, equal);
+                let (low, high) = (self.place(at_most), self.end(false));
+                self.split(*one, low, high)
+            }
+            several => {
+                let (low, high) = several.split_at(several.len() / 2);
+                let threshold = low[low.len() - 1];
+                let low = self.search(low, below);
+                let high = self.search(high, below);
+                let (low, high) = (self.place(low), self.place(high));
+                self.split(threshold, low, high)
+            }
+        }
+    }
 }
 
 /// The next lower number; below negative infinity there is none, and NaN compares with nothing.
@@ -400,6 +481,7 @@ mod tests {
             Mode::Greater => x > threshold,
             Mode::Equal => x == threshold,
             Mode::NotEqual => x != threshold,
+            Mode::Member => false,
         };
         holds || missing_is_yes && x.is_nan()
     }
@@ -408,7 +490,7 @@ mod tests {
         let threshold = f64::from(threshold);
         let split = Node::Split { feature: 0, threshold, mode, missing_is_yes, yes: 1, no: 2 };
         let leaf = |value| Node::Leaf { weights: vec![(0, value)] };
-        Ensemble::of(vec![Tree { nodes: vec![split, leaf(1.0), leaf(2.0)] }])
+        Ensemble::of(vec![Tree { nodes: vec![split, leaf(1.0), leaf(2.0)], ..Tree::default() }])
     }
 
     /// The leaf that the first tree of a narrow table leads `x` to, as the kernels walk.
@@ -466,8 +548,14 @@ mod tests {
         }
         nodes.push(Node::Leaf { weights: vec![(0, -1.0)] });
 
-        let packed =
-            pack(&Ensemble::of(vec![Tree { nodes }]), 1, 1, false, Aggregate::Sum).unwrap();
+        let packed = pack(
+            &Ensemble::of(vec![Tree { nodes, ..Tree::default() }]),
+            1,
+            1,
+            false,
+            Aggregate::Sum,
+        )
+        .unwrap();
 
         assert!(packed.tables[0].nodes.len() < 8 * 5 * LENGTH);
         assert_eq!(walk(&packed, 150.0), 150.0);
@@ -477,7 +565,7 @@ mod tests {
     #[test]
     fn equal_leaves_are_stored_once() {
         let leaf = |value| Node::Leaf { weights: vec![(0, value), (1, 1.0 - value)] };
-        let tree = |value| Tree { nodes: vec![leaf(value)] };
+        let tree = |value| Tree { nodes: vec![leaf(value)], ..Tree::default() };
 
         let packed = pack(
             &Ensemble::of(vec![tree(0.25), tree(0.25), tree(1.0)]),

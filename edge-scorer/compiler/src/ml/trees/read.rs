@@ -1,8 +1,8 @@
-//! From the parallel lists of attributes to trees.
+//! From the parallel lists of attributes to trees: versions 1 and 3 here, version 5 in `joined`.
 //!
 //! # Invariants
-//! - Every node of a tree is reached from its root once: there are no cycles and no shared
-//!   branches, so walking ends and the tables cannot grow beyond the file.
+//! - No path of a tree leads back to itself, so walking ends. Branches that two nodes share (exporters
+//!   write sets so) are copied, up to a multiple of the file's nodes.
 //! - Every leaf's targets are within the number of targets.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -23,6 +23,8 @@ pub(super) enum Mode {
     Greater,
     Equal,
     NotEqual,
+    /// Whether it is one of a set, whose place among the tree's sets is the threshold.
+    Member,
 }
 
 /// One node; children are indices into its tree.
@@ -53,10 +55,17 @@ impl Node {
     }
 }
 
+/// Shared branches may make trees this many times as large as the file's.
+const MOST_COPIES: usize = 64;
+/// And beyond this many nodes they may not make them larger at all.
+const MOST_NODES: usize = 1 << 22;
+
 /// One tree; its root is the first node.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
+    /// What the nodes of [`Mode::Member`] look for, ascending.
+    pub(super) sets: Vec<Vec<f64>>,
 }
 
 /// Trees whose values are joined.
@@ -65,7 +74,7 @@ pub(super) struct Ensemble {
     pub(super) trees: Vec<Tree>,
     /// Whether thresholds are of type `double` in the file.
     pub(super) double: bool,
-    features: usize,
+    pub(super) features: usize,
 }
 
 impl Ensemble {
@@ -94,7 +103,7 @@ impl Ensemble {
             return Err("it has no trees".to_owned());
         }
 
-        let mut leaves = leaf_weights(node, prefix, targets)?;
+        let leaves = leaf_weights(node, prefix, targets)?;
         let mut index: HashMap<(i64, i64), usize> = HashMap::with_capacity(count);
         // The first node of a tree in the file is its root.
         let mut roots: Vec<usize> = Vec::new();
@@ -107,17 +116,22 @@ impl Ensemble {
                 roots.push(i);
             }
         }
-        let mut visited = vec![false; count];
         let mut highest_feature = 0;
+        let mut made = 0;
         let mut trees = Vec::with_capacity(roots.len());
         for root in roots {
             let tree_id = tree_ids[root];
             let mut nodes: Vec<Node> = Vec::new();
-            // File index, and where the parent waits for the answer.
-            let mut open: Vec<(usize, Option<(usize, bool)>)> = vec![(root, None)];
-            while let Some((i, parent)) = open.pop() {
-                if std::mem::replace(&mut visited[i], true) {
-                    return Err(format!("node {} of tree {tree_id} has two parents", ids[i]));
+            // File index, nodes above it, and where the parent waits for the answer.
+            let mut open: Vec<(usize, usize, Option<Waiting>)> = vec![(root, 0, None)];
+            while let Some((i, above, parent)) = open.pop() {
+                // A path longer than there are nodes has met one of them twice.
+                if above >= count {
+                    return Err(format!("node {} of tree {tree_id} leads back to itself", ids[i]));
+                }
+                made += 1;
+                if made > count.max(MOST_NODES.min(MOST_COPIES.saturating_mul(count))) {
+                    return Err(format!("the branches of tree {tree_id} meet too often"));
                 }
                 let at = nodes.len();
                 if let Some((parent, is_yes)) = parent
@@ -126,7 +140,7 @@ impl Ensemble {
                     *(if is_yes { yes } else { no }) = at;
                 }
                 let Some(mode) = mode_of(&modes[i])? else {
-                    let weights = leaves.remove(&(tree_id, ids[i])).unwrap_or_default();
+                    let weights = leaves.get(&(tree_id, ids[i])).cloned().unwrap_or_default();
                     nodes.push(Node::Leaf { weights });
                     continue;
                 };
@@ -152,10 +166,10 @@ impl Ensemble {
                             ids[i]
                         )
                     })?;
-                    open.push((*child, Some((at, is_yes))));
+                    open.push((*child, above + 1, Some((at, is_yes))));
                 }
             }
-            trees.push(Tree { nodes });
+            trees.push(Tree { nodes, sets: Vec::new() });
         }
         Ok(Self { trees, double, features: highest_feature + 1 })
     }
@@ -202,8 +216,8 @@ impl Ensemble {
             .iter()
             .flat_map(|tree| &tree.nodes)
             .filter_map(|node| match node {
+                Node::Split { mode: Mode::Member, .. } | Node::Leaf { .. } => None,
                 Node::Split { feature, threshold, .. } => Some((*feature, *threshold as f32)),
-                Node::Leaf { .. } => None,
             })
             .collect()
     }
@@ -226,6 +240,9 @@ fn mode_of(text: &str) -> Result<Option<Mode>, String> {
         other => return Err(format!("the node mode `{other}` is unknown")),
     }))
 }
+
+/// A split and whether it waits for the branch that is taken where it holds.
+type Waiting = (usize, bool);
 
 /// By tree and node: targets and weights.
 type LeafWeights = BTreeMap<(i64, i64), Vec<(usize, f32)>>;
@@ -263,7 +280,7 @@ fn numbers(node: &NodeProto, name: &str) -> Result<(Vec<f64>, bool), String> {
     tensor_numbers(tensor).ok_or_else(|| format!("`{name}_as_tensor` holds no floats"))
 }
 
-fn tensor_numbers(tensor: &TensorProto) -> Option<(Vec<f64>, bool)> {
+pub(super) fn tensor_numbers(tensor: &TensorProto) -> Option<(Vec<f64>, bool)> {
     let raw = &tensor.raw_data;
     match DataType::try_from(tensor.data_type).ok()? {
         DataType::Float if raw.is_empty() => {
@@ -333,8 +350,7 @@ mod tests {
     #[test]
     fn a_tree_that_is_none_is_refused() {
         for (yes, no, target, reason) in [
-            (0, 2, 0, "two parents"),
-            (1, 1, 0, "two parents"),
+            (0, 2, 0, "leads back to itself"),
             (1, 9, 0, "is not there"),
             (1, 2, 5, "target 5 of 1"),
             (1, 2, -1, "target -1 of 1"),

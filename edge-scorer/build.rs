@@ -50,6 +50,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         files.push(("index.html".to_owned(), PLACEHOLDER.as_bytes().to_vec()));
     }
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-env=EDGE_SCORER_CONSOLE={}", dist.join("index.html").is_file());
+    println!("cargo::rustc-env=EDGE_SCORER_COMMIT={}", commit());
     files.sort();
 
     let mut table = String::from("&[\n");
@@ -63,6 +65,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     let scripts = index.map(|(_, bytes)| inline_script_hashes(&String::from_utf8_lossy(bytes)));
     fs::write(packed.join("scripts.rs"), format!("&{:?}", scripts.unwrap_or_default()))?;
     Ok(())
+}
+
+/// The commit that is built: as the environment says, else as git says, else `unknown`.
+fn commit() -> String {
+    println!("cargo::rerun-if-env-changed=EDGE_SCORER_COMMIT");
+    let git = |arguments: &[&str]| {
+        let output = std::process::Command::new("git").args(arguments).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
+    };
+    if let Ok(given) = env::var("EDGE_SCORER_COMMIT") {
+        return given;
+    }
+    // Grows with every commit, checkout and rebase.
+    if let Some(log) = git(&["rev-parse", "--path-format=absolute", "--git-path", "logs/HEAD"]) {
+        println!("cargo::rerun-if-changed={log}");
+    }
+    git(&["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "unknown".to_owned())
 }
 
 fn collect(

@@ -113,6 +113,7 @@ impl Draft {
             request.data_collection = Some(DataCollection {
                 event_hub_enabled: None,
                 storage_enabled: Some(self.keep_calls),
+                ..DataCollection::default()
             });
         }
         if self.trace_calls != before.trace_calls {

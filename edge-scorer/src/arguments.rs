@@ -28,12 +28,16 @@ Exit codes:
   2 wrong usage                   6 a limit was hit (time, memory, size)
   3 the model cannot be compiled  7 the address or data folder is in use";
 
+/// Version and commit.
+const VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("EDGE_SCORER_COMMIT"), ")");
+
 /// Turns trained models into sandboxed WebAssembly and scores with them.
 ///
 /// One program does everything: it compiles ONNX files, scores with the result on the command line, and
 /// serves models over REST with a console in the browser.
 #[derive(Debug, Parser)]
-#[command(name = "edge-scorer", bin_name = "edge-scorer", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "edge-scorer", bin_name = "edge-scorer", version = VERSION, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) terminal: TerminalOptions,
@@ -75,6 +79,8 @@ pub(crate) enum Command {
     Score(ScoreArguments),
     Deploy(Box<DeployArguments>),
     Admin(AdminArguments),
+    Backup(BackupArguments),
+    Restore(RestoreArguments),
     /// Compiles one model under limits of its own; the server starts it.
     #[command(hide = true)]
     CompileChild {
@@ -274,4 +280,46 @@ pub(crate) struct DeployArguments {
     /// Trust the certificates in this PEM file, such as a self-signed one.
     #[arg(long, value_name = "FILE", env = "EDGE_SCORER_CA_FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// Copy a server's data folder into one file, while it runs.
+///
+/// The file holds the store as of one moment, every model and image, and the build logs. The master key is not in
+/// it: keep a copy of `master.key` in another place, or service keys and signing keys cannot be read again.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  edge-scorer backup /backup/monday.tar --data /var/lib/edge-scorer
+  edge-scorer restore /backup/monday.tar --data ./elsewhere --master-key-file /safe/master.key")]
+pub(crate) struct BackupArguments {
+    /// Where the copy goes; replaced whole or not at all.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// The data folder of a running or stopped server.
+    #[arg(long, value_name = "FOLDER", env = "EDGE_SCORER_DATA", default_value = "data")]
+    pub(crate) data: PathBuf,
+
+    /// Where the master key is, if not in the data folder; only named in the reminder.
+    #[arg(long, value_name = "FILE", env = "EDGE_SCORER_MASTER_KEY_FILE")]
+    pub(crate) master_key_file: Option<PathBuf>,
+}
+
+/// Make a data folder of a backup.
+///
+/// The folder must be empty or missing; it appears whole or not at all, and every byte is checked. A backup that a
+/// newer version made is refused.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArguments {
+    /// What `backup` wrote.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// The data folder to make.
+    #[arg(long, value_name = "FOLDER", env = "EDGE_SCORER_DATA", default_value = "data")]
+    pub(crate) data: PathBuf,
+
+    /// The master key that belongs to it; copied into the folder.
+    #[arg(long, value_name = "FILE", env = "EDGE_SCORER_MASTER_KEY_FILE")]
+    pub(crate) master_key_file: Option<PathBuf>,
 }

@@ -10,6 +10,7 @@
 mod admin;
 mod answers;
 mod arguments;
+mod backup;
 mod client;
 mod compile;
 mod console;
@@ -70,6 +71,8 @@ fn run(
         }
         Command::Deploy(arguments) => deploy::run(&arguments, terminal)?,
         Command::Admin(arguments) => admin::run(&arguments.command, terminal)?,
+        Command::Backup(arguments) => backup::back_up(&arguments, terminal)?,
+        Command::Restore(arguments) => backup::restore(&arguments, terminal)?,
         Command::CompileChild { arguments } => {
             return Ok(ExitCode::from(control::compile_child_main(&arguments)));
         }

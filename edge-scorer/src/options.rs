@@ -22,6 +22,9 @@ location = "local"
 tls-self-signed = false
 allow-host = []
 cors-origin = []
+model-hosts = []
+registry-plain-http = false
+observe-every = "5s"
 score-timeout = "30s"
 max-score-body = "16MiB"
 max-management-body = "1MiB"
@@ -125,6 +128,48 @@ pub(crate) struct ServeOptions {
         help_heading = "Network"
     )]
     pub(crate) metrics_listen: Option<SocketAddr>,
+
+    /// A host that models may be fetched from by url, as host or host:port; one inside a private network is also
+    /// named by its address; may be repeated.
+    #[arg(
+        long,
+        value_name = "HOST",
+        value_delimiter = ',',
+        env = "EDGE_SCORER_MODEL_HOSTS",
+        help_heading = "Models and images"
+    )]
+    pub(crate) model_hosts: Option<Vec<String>>,
+
+    /// An OCI registry that images are pushed to and models may be pulled from, as host[:port][/prefix].
+    #[arg(
+        long,
+        value_name = "REGISTRY",
+        env = "EDGE_SCORER_REGISTRY",
+        help_heading = "Models and images"
+    )]
+    pub(crate) registry: Option<String>,
+
+    /// User at the registry.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "EDGE_SCORER_REGISTRY_USER",
+        help_heading = "Models and images"
+    )]
+    pub(crate) registry_user: Option<String>,
+
+    /// File with that user's password.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "EDGE_SCORER_REGISTRY_PASSWORD_FILE",
+        help_heading = "Models and images"
+    )]
+    pub(crate) registry_password_file: Option<PathBuf>,
+
+    /// Speak plain HTTP to the registry [default: false].
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", env = "EDGE_SCORER_REGISTRY_PLAIN_HTTP", help_heading = "Models and images")]
+    pub(crate) registry_plain_http: Option<bool>,
 
     /// Most time for one scoring call [default: 30s].
     #[arg(long, value_name = "TIME", env = "EDGE_SCORER_SCORE_TIMEOUT", help_heading = "Limits")]
@@ -311,6 +356,14 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "SIZE", env = "EDGE_SCORER_GUEST_MEMORY", help_heading = "Limits")]
     pub(crate) guest_memory: Option<ByteSize>,
 
+    /// An OpenTelemetry collector that takes the traces of services with `appInsightsEnabled`, as http://host:4318.
+    #[arg(long, value_name = "URL", env = "EDGE_SCORER_OTLP_ENDPOINT", help_heading = "Log")]
+    pub(crate) otlp_endpoint: Option<String>,
+
+    /// How often collected calls and traces are written to the data folder [default: 5s].
+    #[arg(long, value_name = "TIME", env = "EDGE_SCORER_OBSERVE_EVERY", help_heading = "Log")]
+    pub(crate) observe_every: Option<TimeSpan>,
+
     /// How log lines are written to stderr [default: text].
     #[arg(long, value_name = "FORMAT", env = "EDGE_SCORER_LOG_FORMAT", help_heading = "Log")]
     pub(crate) log_format: Option<LogFormat>,
@@ -337,6 +390,11 @@ pub(crate) struct Settings {
     pub(crate) allow_host: Vec<String>,
     pub(crate) cors_origin: Vec<String>,
     pub(crate) metrics_listen: Option<SocketAddr>,
+    pub(crate) model_hosts: Vec<String>,
+    pub(crate) registry: Option<String>,
+    pub(crate) registry_user: Option<String>,
+    pub(crate) registry_password_file: Option<PathBuf>,
+    pub(crate) registry_plain_http: bool,
     pub(crate) score_timeout: TimeSpan,
     pub(crate) max_score_body: ByteSize,
     pub(crate) max_management_body: ByteSize,
@@ -368,6 +426,8 @@ pub(crate) struct Settings {
     pub(crate) compile_memory: ByteSize,
     pub(crate) max_module: ByteSize,
     pub(crate) guest_memory: ByteSize,
+    pub(crate) otlp_endpoint: Option<String>,
+    pub(crate) observe_every: TimeSpan,
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,
 }
@@ -398,6 +458,22 @@ impl Settings {
         }
         if self.tls_self_signed && self.tls_cert.is_some() {
             return usage("tls-self-signed and tls-cert exclude each other");
+        }
+        if let Some(url) = &self.otlp_endpoint
+            && !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme))
+        {
+            return usage("otlp-endpoint has the form http://host:port or https://host:port");
+        }
+        if self.observe_every.0.is_zero() {
+            return usage("observe-every is more than nothing");
+        }
+        if self.registry_user.is_some() != self.registry_password_file.is_some() {
+            return usage(
+                "registry-user and registry-password-file belong together: give both or neither",
+            );
+        }
+        if self.registry.is_none() && (self.registry_user.is_some() || self.registry_plain_http) {
+            return usage("registry-user and registry-plain-http say nothing without registry");
         }
         if let Some(url) = &self.public_url {
             let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));

@@ -15,7 +15,8 @@ use std::{
 
 use api::{ApiConfig, ApiLimits, BuildInfo, TlsChoice};
 use control::{
-    Control, ControlConfig, FirstStart, OpenError, Opened, OutsideClient, OutsideIssuer,
+    Control, ControlConfig, FirstStart, OpenError, Opened, OutsideClient, OutsideIssuer, Registry,
+    TraceExport,
 };
 use shared::{Bootstrap, paths};
 use tokio::{net::TcpListener, signal};
@@ -141,6 +142,14 @@ fn control_config(settings: &Settings) -> Result<ControlConfig, Failure> {
     config.signing_key_age = settings.signing_key_age.0;
     config.audit_retention = settings.audit_retention.0;
     config.outside = outside_issuer(settings)?;
+    config.model_hosts = settings
+        .model_hosts
+        .iter()
+        .map(|host| host.parse().map_err(|error: String| Failure::new(Exit::Usage, error)))
+        .collect::<Result<_, _>>()?;
+    config.registry = registry(settings)?;
+    config.trace_export = settings.otlp_endpoint.clone().map(|endpoint| TraceExport { endpoint });
+    config.observe_every = settings.observe_every.0;
     config.limits = control::Limits {
         artifact_bytes: settings.max_artifact.0,
         upload_chunk_bytes: settings.max_upload_chunk.0,
@@ -181,6 +190,21 @@ fn outside_issuer(settings: &Settings) -> Result<Option<OutsideIssuer>, Failure>
     }))
 }
 
+/// Where images go, with the password from its file.
+fn registry(settings: &Settings) -> Result<Option<Registry>, Failure> {
+    let Some(text) = &settings.registry else { return Ok(None) };
+    let mut registry: Registry =
+        text.parse().map_err(|error: String| Failure::new(Exit::Usage, error))?;
+    registry.plain_http = settings.registry_plain_http;
+    if let (Some(user), Some(file)) = (&settings.registry_user, &settings.registry_password_file) {
+        let password = fs::read_to_string(file).map_err(|error| {
+            Failure::new(Exit::Usage, format!("cannot read `{}`", file.display())).because(error)
+        })?;
+        registry.credentials = Some((user.clone(), password.trim_end().to_owned()));
+    }
+    Ok(Some(registry))
+}
+
 fn api_config(settings: &Settings, address: SocketAddr) -> ApiConfig {
     // A size beyond the address space is no limit.
     let size = |bytes: crate::units::ByteSize| usize::try_from(bytes.0).unwrap_or(usize::MAX);
@@ -204,7 +228,18 @@ fn api_config(settings: &Settings, address: SocketAddr) -> ApiConfig {
             failed_sign_ins_per_minute: settings.max_failed_sign_ins,
         },
         console: console::packed(),
-        build: BuildInfo { version: env!("CARGO_PKG_VERSION").to_owned(), ..BuildInfo::default() },
+        build: build_info(),
+    }
+}
+
+/// What `GET /api/version` tells.
+fn build_info() -> BuildInfo {
+    let console = env!("EDGE_SCORER_CONSOLE") == "true";
+    let features = ["tls", "oci-registry", "otlp"].into_iter().chain(console.then_some("console"));
+    BuildInfo {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: Some(env!("EDGE_SCORER_COMMIT").to_owned()),
+        features: features.map(str::to_owned).collect(),
     }
 }
 

@@ -11,6 +11,8 @@ pub enum ErrorCode {
     NotFound,
     /// The name belongs to another resource.
     NameTaken,
+    /// The `Idempotency-Key` came with another request before.
+    IdempotencyKeyReused,
     /// Something still uses the resource; the details name it.
     InUse,
     /// A resource that the request needs is unfinished or failed.
@@ -118,6 +120,7 @@ impl ErrorCode {
             | Self::RoleAssignmentExists => 409,
             Self::LimitExceeded => 413,
             Self::UnsupportedMediaType => 415,
+            Self::IdempotencyKeyReused => 422,
             Self::TooManyRequests => 429,
             Self::ScorerFailed | Self::Internal | Self::Unknown => 500,
             Self::ServiceStopped | Self::ServiceBusy => 503,

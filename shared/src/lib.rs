@@ -29,6 +29,7 @@ mod manifests;
 pub mod metrics;
 mod models;
 mod names;
+mod observations;
 mod operations;
 mod page;
 pub mod paths;
@@ -59,6 +60,7 @@ pub use models::{Model, ModelRequest};
 pub use names::{
     InvalidName, validate_description, validate_name, validate_service_name, validate_tags,
 };
+pub use observations::{CollectedFile, LogEntry, LogLevel, TraceRecord};
 pub use operations::{AsyncOperationStatus, OperationState, OperationType};
 pub use page::Page;
 pub use people::{NewPerson, Person, PersonRequest, PrincipalKind, SignInLink};

@@ -170,6 +170,16 @@ impl AccountPath {
         format!("{}/metrics/live?last={seconds}", self.0)
     }
 
+    /// `{B}/services/{id}/{part}`: `logs`, `traces` or `data`.
+    pub fn service_part(&self, id: &str, part: &str) -> String {
+        format!("{}/{part}", self.service(id))
+    }
+
+    /// `{B}/services/{id}/data/{file}`.
+    pub fn collected_file(&self, id: &str, file: &str) -> String {
+        format!("{}/{}", self.service_part(id, "data"), encode(file))
+    }
+
     /// `{B}/deployments`.
     pub fn deployments(&self) -> String {
         format!("{}/deployments", self.0)

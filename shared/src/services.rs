@@ -60,6 +60,10 @@ pub struct DataCollection {
     pub event_hub_enabled: Option<bool>,
     /// Keep inputs and outputs in the blob store.
     pub storage_enabled: Option<bool>,
+    /// Of every hundred calls, so many are kept; 100 by default (ours).
+    pub sample_percent: Option<u32>,
+    /// Days until they are forgotten; 30 by default (ours).
+    pub retention_days: Option<u32>,
 }
 
 /// Creates a service.

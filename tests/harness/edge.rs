@@ -56,6 +56,23 @@ impl Edge {
         edge
     }
 
+    /// A server on a data folder that is there already, with the credentials of who made it.
+    pub fn start_on(data: &Path, bootstrap: &Bootstrap) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(data, folder.path().join("data")).unwrap();
+        let text = serde_json::to_vec(bootstrap).unwrap();
+        fs::write(folder.path().join("bootstrap.json"), text).unwrap();
+        let mut edge = Self {
+            url: String::new(),
+            folder,
+            flags: Vec::new(),
+            process: None,
+            lines: Mutex::new(None),
+        };
+        edge.restart();
+        edge
+    }
+
     /// Starts it again on the same folder; it must not be running.
     pub fn restart(&mut self) {
         assert!(self.process.is_none(), "the server is still running");
@@ -108,6 +125,11 @@ impl Edge {
         process.kill().unwrap();
         process.wait().unwrap();
         end_group(process.id());
+    }
+
+    /// The id of its process.
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
     }
 
     /// Asks it to stop, as an operator does, and waits until it has.

@@ -64,6 +64,17 @@ pub fn onnx_path(name: &str) -> PathBuf {
     if committed.is_file() { committed } else { prepared().models.join(format!("{name}.onnx")) }
 }
 
+/// A zip archive of these files.
+pub fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
 /// A data set's evaluation rows, row-major.
 pub fn rows(data_set: &str) -> Vec<f32> {
     let bytes = fs::read(prepared().models.join(format!("{data_set}.f32"))).unwrap();

@@ -30,6 +30,18 @@ pub fn traps() -> Vec<u8> {
     guest("(unreachable)")
 }
 
+/// Counts for some ten milliseconds before it answers.
+pub fn burns() -> Vec<u8> {
+    guest(
+        "(local $i i32)
+        (loop $next
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (global.set $spent (i32.xor (global.get $spent) (local.get $i)))
+          (br_if $next (i32.lt_u (local.get $i) (i32.const 10000000))))
+        (i32.const 0)",
+    )
+}
+
 /// A module of the contract around the body of `run`: two `float32` columns in, one number out.
 fn guest(run: &str) -> Vec<u8> {
     let signature = signature().to_string().replace('"', "\\\"");
@@ -38,6 +50,7 @@ fn guest(run: &str) -> Vec<u8> {
           (@custom "edge-scorer" "{signature}")
           (memory (export "memory") 3)
           (global $rows (mut i32) (i32.const 0))
+          (global $spent (mut i32) (i32.const 0))
           (func (export "prepare") (param i32) (result i32)
             (if (i32.gt_u (local.get 0) (i32.const 4096)) (then (return (i32.const 2))))
             (global.set $rows (local.get 0))

@@ -35,6 +35,8 @@ async fn whatever_was_acknowledged_survives_kill_9() {
             tokio::spawn(upload_and_describe(client.clone(), ledger.clone(), round)),
             tokio::spawn(pack(client.clone(), ledger.clone(), published.clone(), round)),
             tokio::spawn(regenerate(client.clone(), ledger.clone(), published.clone())),
+            tokio::spawn(serve_and_stop(client.clone(), ledger.clone(), published.clone(), round)),
+            tokio::spawn(upload_in_chunks(client.clone(), ledger.clone(), round)),
         ];
 
         let wanted = 5 + dice.below(60);
@@ -60,6 +62,8 @@ enum Acknowledged {
     Deleted(Model),
     Described(Manifest),
     Accepted { location: String },
+    Serving { name: String, location: String },
+    Stopped { name: String },
 }
 
 /// What was acknowledged in this round, and the keys that were last.
@@ -81,6 +85,13 @@ impl Ledger {
     fn note(&self, entry: Acknowledged) {
         self.entries.lock().unwrap().push(entry);
         self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A service that is about to be deleted proves nothing any more.
+    fn forget_serving(&self, gone: &str) {
+        let mut entries = self.entries.lock().unwrap();
+        entries
+            .retain(|entry| !matches!(entry, Acknowledged::Serving { name, .. } if name == gone));
     }
 
     fn count(&self) -> usize {
@@ -171,6 +182,65 @@ async fn pack(client: Client, ledger: Ledger, published: Published, round: usize
     }
 }
 
+async fn serve_and_stop(client: Client, ledger: Ledger, published: Published, round: usize) {
+    let story = async |n: usize| -> Option<()> {
+        let name = format!("served-{round}-{n}");
+        let request = json!({
+            "name": name,
+            "imageId": published.image.id,
+            "computeResource": { "id": "here", "type": "Cluster" },
+        });
+        let answer = post(&client, &client.account.services(), &request, 202).await?;
+        let location = answer.header("operation-location").to_owned();
+        let path = location.strip_prefix(&client.url).unwrap().to_owned();
+        ledger.note(Acknowledged::Serving { name: name.clone(), location: path });
+        let request = json!({ "maxConcurrentRequestsPerContainer": 7 });
+        let path = paths::versioned(&client.account.service(&name));
+        let update = client.request(reqwest::Method::PUT, &path).json(&request);
+        send(&client, update, 202).await?;
+        if n > 0 {
+            let name = format!("served-{round}-{}", n - 1);
+            let path = paths::versioned(&client.account.service(&name));
+            // From here on it may be gone, acknowledged or not.
+            ledger.forget_serving(&name);
+            send(&client, client.request(reqwest::Method::DELETE, &path), 200).await?;
+            ledger.note(Acknowledged::Stopped { name });
+        }
+        Some(())
+    };
+    let mut n = 0;
+    while story(n).await.is_some() {
+        n += 1;
+    }
+}
+
+/// Uploads go on after the crash where they were acknowledged; here each is finished before it.
+async fn upload_in_chunks(client: Client, ledger: Ledger, round: usize) {
+    let story = async |n: usize| -> Option<()> {
+        let name = format!("chunked-{round}-{n}");
+        let bytes = distinct_model(&name);
+        let request = json!({ "path": name, "size": bytes.len() });
+        let begun = post(&client, &client.account.uploads(), &request, 201).await?;
+        let id = begun.value()["id"].as_str().unwrap().parse().unwrap();
+        let path = paths::versioned(&client.account.upload(id));
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        for (offset, chunk) in [(0, first), (first.len(), second)] {
+            let request = client.request(reqwest::Method::PATCH, &path);
+            let request = request.header("upload-offset", offset).body(chunk.to_vec());
+            send(&client, request, 204).await?;
+        }
+        let path = paths::versioned(&client.account.complete_upload(id));
+        let request = client.request(reqwest::Method::POST, &path);
+        let stored = send(&client, request, 201).await?;
+        ledger.note(Acknowledged::Stored(stored.json()));
+        Some(())
+    };
+    let mut n = 0;
+    while story(n).await.is_some() {
+        n += 1;
+    }
+}
+
 async fn regenerate(client: Client, ledger: Ledger, published: Published) {
     let path = client.account.regenerate_keys(&published.service.id.to_string());
     loop {
@@ -221,6 +291,22 @@ async fn check(client: &Client, entry: &Acknowledged, round: &str) {
         Acknowledged::Described(manifest) => {
             let found: Manifest = get(account.manifest(manifest.id)).await.expect(200).json();
             assert_eq!(&found, manifest, "{round}");
+        }
+        Acknowledged::Serving { name, location } => {
+            let operation = eventually(&format!("{round}: {name} is served"), async || {
+                let status: shared::AsyncOperationStatus =
+                    client.get(location).await.expect(200).json();
+                status.state.is_final().then_some(status)
+            })
+            .await;
+            assert_eq!(operation.state, OperationState::Succeeded, "{round}: {operation:?}");
+            let key = client.keys(name).await.primary_key;
+            let document = json!({ "data": [[5.1, 3.5, 1.4, 0.2]] });
+            client.score(name, &key, &document).await.expect(200);
+        }
+        Acknowledged::Stopped { name } => {
+            let answer = get(account.service(name)).await;
+            assert_eq!(answer.status, 404, "{round}: {name} is back");
         }
         Acknowledged::Accepted { location } => {
             let operation = eventually(&format!("{round}: {location} ends"), async || {

@@ -6,16 +6,22 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
 mod access;
+mod backups;
 mod canary;
 mod cli;
 mod concurrency;
 mod crashes;
+mod fetching;
 mod fixtures;
 mod identity;
 mod metrics;
 mod networks;
 mod numeric;
+mod observing;
 mod publishing;
 mod refusals;
+mod registry;
+mod repeating;
 mod scoring;
+mod settings;
 mod updating;

@@ -12,6 +12,8 @@ use crate::{
 
 /// Programs that the browser journeys need.
 const BROWSER: [(&str, &str); 3] = [("chromium", "chromium"), ("node", "nodejs"), ("npm", "npm")];
+/// What the stories of images in a registry need.
+const REGISTRY: [(&str, &str); 1] = [("docker-registry", "docker-registry")];
 /// What the HTTP comparison needs besides.
 const LOAD_GENERATOR: [(&str, &str); 1] = [("wrk", "wrk")];
 
@@ -19,6 +21,7 @@ const LOAD_GENERATOR: [(&str, &str); 1] = [("wrk", "wrk")];
 pub(crate) fn test(arguments: &[String]) -> Result<()> {
     tools::programs(&BROWSER)?;
     tools::prometheus()?;
+    tools::programs(&REGISTRY)?;
     build()?;
     step("running the tests", || {
         let mut test = cargo(["test", "--release", "--workspace"]);
@@ -54,6 +57,7 @@ pub(crate) fn coverage() -> Result<()> {
 /// Runs the long form of the tests that have one.
 pub(crate) fn soak() -> Result<()> {
     tools::programs(&BROWSER)?;
+    tools::programs(&REGISTRY)?;
     build()?;
     step("killing and restarting the server 300 times", || {
         // The whole workspace, as everywhere: another selection would build every dependency again.
@@ -68,6 +72,11 @@ pub(crate) fn soak() -> Result<()> {
         let mut test = cargo(["test", "--release", "--workspace", "--test", "fuzz"]);
         test.env("FUZZ_CASES", "10000");
         run(test)
+    })?;
+    step("measuring with 100,000 models and 10,000 services", || {
+        let mut bench = Command::new("target/release/bench");
+        bench.args(["--only", "scale"]);
+        run(bench)
     })?;
     step("driving the console in a real browser", || {
         run(cargo(["test", "--release", "--workspace", "--test", "browser"]))

@@ -163,6 +163,12 @@ impl Account {
         if !is_reading(&parts.method) {
             access.require_change()?;
         }
+        let access = match parts.headers.get("idempotency-key") {
+            Some(key) if parts.method == Method::POST => {
+                access.keyed(key.to_str().unwrap_or_default())?
+            }
+            _ => access,
+        };
         let endpoint = Endpoint::from_request_parts(parts, api).await?;
         Ok(Self { access, endpoint, query, path: parts.uri.path().to_owned() })
     }

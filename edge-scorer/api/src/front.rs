@@ -19,7 +19,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use axum::{
@@ -45,6 +45,7 @@ use crate::{
     host::{self, Hosts},
     metrics,
     request_id::RequestIds,
+    scoring,
     state::Api,
 };
 
@@ -97,8 +98,17 @@ impl Front {
         let ids = RequestIds::of(request.headers());
         let method = request.method().clone();
         let path = request.uri().clone();
+        let watched = self.0.api.control.watches_calls();
+        let traceparent = match watched {
+            true => request.headers().get("traceparent").cloned(),
+            false => None,
+        };
 
         let (family, response) = self.0.pass(request, &ids).await;
+        if is_scoring(family) && (watched || !response.status().is_success()) {
+            let traceparent = traceparent.as_ref().and_then(|value| value.to_str().ok());
+            self.0.note_call(&method, path.path(), &response, &ids, started, traceparent);
+        }
 
         let mut response = worded(family, response, &ids);
         dress(&mut response, family, self.0.tls);
@@ -163,7 +173,20 @@ impl Inner {
                 self.routes.clone()
             }
         };
-        let outcome = AssertUnwindSafe(router.call(request)).catch_unwind().await;
+        let call = AssertUnwindSafe(router.call(request)).catch_unwind();
+        let outcome = if is_scoring(family) && self.api.control.watches_calls() {
+            let (outcome, timing) = scoring::noted(ids.as_str(), call).await;
+            outcome.map(|answered| {
+                answered.map(|mut response| {
+                    if let Some(timing) = timing {
+                        response.extensions_mut().insert(timing);
+                    }
+                    response
+                })
+            })
+        } else {
+            call.await
+        };
         match outcome {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},
@@ -176,6 +199,35 @@ impl Inner {
                 ApiError::mistake().into_response()
             }
         }
+    }
+
+    /// Tells the called service of a call, if there is such a service.
+    fn note_call(
+        &self,
+        method: &Method,
+        path: &str,
+        response: &Response,
+        ids: &RequestIds,
+        started: Instant,
+        traceparent: Option<&str>,
+    ) {
+        let Some(service) = service_in(path).and_then(|name| self.api.control.routes().find(name))
+        else {
+            return;
+        };
+        let took = started.elapsed();
+        let error = response.extensions().get::<ApiError>().map(loggable);
+        service.note(&control::FinishedCall {
+            began: SystemTime::now().checked_sub(took).unwrap_or(SystemTime::UNIX_EPOCH),
+            took,
+            method: method.as_str(),
+            path,
+            status: response.status().as_u16(),
+            request_id: ids.as_str(),
+            traceparent,
+            error: error.as_deref(),
+            timing: response.extensions().get::<control::Timing>().copied(),
+        });
     }
 
     fn page(&self, request: &Request) -> Response {
@@ -200,6 +252,34 @@ impl Service<Request> for Front {
         let front = self.clone();
         Box::pin(async move { Ok(front.answer(request).await) })
     }
+}
+
+fn is_scoring(family: Family) -> bool {
+    matches!(family, Family::Scoring | Family::OpenInference | Family::Rrs)
+}
+
+/// The service that a scoring path names, by its place.
+fn service_in(path: &str) -> Option<&str> {
+    let mut parts = path.trim_start_matches('/').split('/');
+    let named = match parts.next()? {
+        root if root.eq_ignore_ascii_case("api") => parts.nth(2),
+        root if root.eq_ignore_ascii_case("v2") => parts.nth(1),
+        root if root.eq_ignore_ascii_case("workspaces") => parts.nth(2),
+        _ => None,
+    };
+    named.filter(|name| !name.is_empty())
+}
+
+/// A failure for the log of a service: what a caller sent is not repeated.
+fn loggable(failure: &ApiError) -> String {
+    if failure.status.is_server_error() {
+        return failure.message.clone();
+    }
+    let mut text = format!("{:?}", failure.code);
+    if let Some(detail) = failure.details.iter().find(|detail| detail.row.is_some()) {
+        text.push_str(&format!(" in row {}", detail.row.unwrap_or_default()));
+    }
+    text
 }
 
 fn foreign_host() -> ApiError {

@@ -36,6 +36,7 @@ mod lists;
 mod manifests;
 mod metrics;
 mod models;
+mod observations;
 mod operations;
 mod people;
 mod principals;

@@ -11,8 +11,8 @@ use hyper::{
     header::{HeaderName, HeaderValue, RETRY_AFTER},
 };
 use shared::{
-    Account as ArmAccount, AsyncOperationStatus, Image, Manifest, Model, OperationId, Page,
-    Service, StoredArtifact,
+    Account as ArmAccount, AsyncOperationStatus, CollectedFile, Image, Manifest, Model,
+    OperationId, Page, Service, StoredArtifact,
 };
 
 use crate::{auth::Account, host::Endpoint};
@@ -71,6 +71,12 @@ impl Linked for Service {
 impl Linked for AsyncOperationStatus {
     fn link(&mut self, endpoint: &Endpoint) {
         complete(&mut self.resource_location, endpoint);
+    }
+}
+
+impl Linked for CollectedFile {
+    fn link(&mut self, endpoint: &Endpoint) {
+        self.url = endpoint.absolute(&self.url);
     }
 }
 

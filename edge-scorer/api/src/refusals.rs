@@ -31,6 +31,7 @@ impl From<ControlError> for ApiError {
             | E::RoleAssignmentExists(_)
             | E::WrongOffset { .. }
             | E::Cancelled => StatusCode::CONFLICT,
+            E::KeyReused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             E::LimitExceeded { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             E::Unauthenticated(_) | E::ExpiredToken => StatusCode::UNAUTHORIZED,
             E::Forbidden { .. } => StatusCode::FORBIDDEN,

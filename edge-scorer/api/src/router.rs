@@ -12,8 +12,9 @@ use control::Control;
 
 use crate::{
     accounts, artifacts, audit, clusters, config::ApiConfig, deployments, front::Front, images,
-    manifests, metrics, models, operations, people, principals, roles, routes::Routes, scoring,
-    services, sessions, signing_keys, state::Api, subscriptions, tokens, uploads, version,
+    manifests, metrics, models, observations, operations, people, principals, roles,
+    routes::Routes, scoring, services, sessions, signing_keys, state::Api, subscriptions, tokens,
+    uploads, version,
 };
 
 /// Everything that is served, as one service.
@@ -37,6 +38,7 @@ fn management() -> Routes {
         manifests::routes(),
         metrics::routes(),
         models::routes(),
+        observations::routes(),
         operations::routes(),
         people::routes(),
         principals::routes(),

@@ -15,6 +15,8 @@
 
 use crate::routes::Routes;
 
+pub(crate) use notes::taken as noted;
+
 mod answer;
 mod caller;
 mod cells;
@@ -23,6 +25,7 @@ mod frame;
 mod inference;
 mod json;
 mod nested;
+mod notes;
 mod protocol;
 mod refusal;
 mod rows;

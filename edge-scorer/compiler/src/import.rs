@@ -10,6 +10,7 @@
 //! - tract's panics end here: the models are hostile, and tract indexes slices. The compiler runs
 //!   in a child process, so a fence is enough; what it catches is reported as an invalid model.
 
+mod external;
 mod facts;
 mod quantised;
 mod rewrite;
@@ -24,7 +25,7 @@ use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::{Framework, InferenceModelExt, TypedModel};
 use tract_onnx::tract_hir::internal::{InferenceModel, Symbol};
 
-pub(crate) use self::facts::SymbolFact;
+pub(crate) use self::{external::inline, facts::SymbolFact};
 use crate::error::{CompileError, Limits};
 use crate::{layers, ml};
 

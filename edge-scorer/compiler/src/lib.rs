@@ -73,6 +73,16 @@ pub fn check(onnx: &[u8], options: &Options) -> Result<Check, CompileError> {
     compile::check(onnx, options)
 }
 
+/// A model that needs no other file: values that `onnx` keeps beside itself are taken from `files`,
+/// by the location that the model names. Bytes that are no ONNX model come back as they are.
+pub fn self_contained(
+    onnx: Vec<u8>,
+    files: &dyn Fn(&str) -> Option<Vec<u8>>,
+    limits: &Limits,
+) -> Result<Vec<u8>, CompileError> {
+    import::inline(onnx, files, limits)
+}
+
 /// The plan that a module carries, if it carries one.
 pub fn plan_text(wasm: &[u8]) -> Option<String> {
     let section = emit::custom_section(wasm, emit::PLAN_SECTION)?;

@@ -38,6 +38,8 @@ pub struct AccountAccess {
     pub(crate) path: AccountPath,
     pub(crate) scope: Scope,
     pub(crate) principal: Principal,
+    /// The `Idempotency-Key` of the request at hand.
+    pub(crate) request_key: Option<String>,
 }
 
 impl AccountAccess {
@@ -352,6 +354,7 @@ impl Control {
             path: AccountPath::new(subscription, group, name),
             scope,
             principal: caller.clone(),
+            request_key: None,
         })
     }
 

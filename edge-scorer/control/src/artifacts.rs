@@ -176,6 +176,9 @@ impl Control {
 
     /// Removes those blobs that nothing refers to any more.
     pub(crate) async fn sweep(&self, hashes: &[String]) -> Result<(), ControlError> {
+        if hashes.is_empty() {
+            return Ok(());
+        }
         let alone = self.inner.blobs.closed_gate().await;
         for sha256 in hashes {
             let used: bool = sqlx::query_scalar(
@@ -183,7 +186,8 @@ impl Control {
                      OR EXISTS (SELECT 1 FROM models WHERE sha256 = $1)
                      OR EXISTS (SELECT 1 FROM images WHERE module_sha256 = $1)
                      OR EXISTS (SELECT 1 FROM images WHERE source_sha256 = $1)
-                     OR EXISTS (SELECT 1 FROM image_blobs WHERE sha256 = $1)",
+                     OR EXISTS (SELECT 1 FROM image_blobs WHERE sha256 = $1)
+                     OR EXISTS (SELECT 1 FROM collected WHERE sha256 = $1)",
             )
             .bind(sha256)
             .fetch_one(self.inner.store.read())

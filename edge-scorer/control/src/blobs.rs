@@ -14,7 +14,7 @@ use std::{
     fs::File,
     io::{self, Write as _},
     ops::Range,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -47,6 +47,13 @@ pub(crate) struct Staged {
     file: NamedTempFile,
     pub(crate) sha256: String,
     pub(crate) size: u64,
+}
+
+impl Staged {
+    /// The file, as long as this lives.
+    pub(crate) fn path(&self) -> &Path {
+        self.file.path()
+    }
 }
 
 /// While this lives, no blob is removed.

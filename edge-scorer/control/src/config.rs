@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use crate::OutsideIssuer;
+use crate::{ModelHost, OutsideIssuer, Registry, TraceExport};
 
 /// Everything [`Control::open`](crate::Control::open) needs to know.
 #[derive(Debug, Clone)]
@@ -29,6 +29,14 @@ pub struct ControlConfig {
     pub outside: Option<OutsideIssuer>,
     /// Longest time of one scoring call.
     pub score_timeout: Duration,
+    /// Hosts that models may be fetched from; none by default.
+    pub model_hosts: Vec<ModelHost>,
+    /// Where finished images are pushed to; nowhere by default.
+    pub registry: Option<Registry>,
+    /// Where traces are sent besides the data folder; nowhere by default.
+    pub trace_export: Option<TraceExport>,
+    /// How often collected calls and traces are written.
+    pub observe_every: Duration,
     /// How much of anything there may be.
     pub limits: Limits,
 }
@@ -48,6 +56,10 @@ impl ControlConfig {
             audit_retention: Duration::from_secs(90 * 24 * 3600),
             outside: None,
             score_timeout: Duration::from_secs(30),
+            model_hosts: Vec::new(),
+            registry: None,
+            trace_export: None,
+            observe_every: Duration::from_secs(5),
             limits: Limits::default(),
         }
     }

@@ -12,14 +12,16 @@ use crate::{
     folder::{DataFolder, master_key_path, store_path},
     identity::{Attempts, Directory, Outside, Secrets, Sessions, SigningKeys, VerifiedTokens},
     metrics::Metrics,
+    observing::Observers,
     operations::Runner,
+    routes::Loader,
     store::Store,
     uploads::UploadTurns,
     vault::Vault,
 };
 
 /// What the sealed text in the store says, so that a wrong master key is noticed at once.
-const KEY_CHECK: &str = "edge-scorer";
+pub(crate) const KEY_CHECK: &str = "edge-scorer";
 
 /// The management domain. Cheap to clone; the functions are in one file per noun.
 #[derive(Clone)]
@@ -33,7 +35,6 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) vault: Vault,
     pub(crate) blobs: Blobs,
-    pub(crate) engine: engine::Engine,
     pub(crate) tenant: Tenant,
     pub(crate) directory: Directory,
     pub(crate) secrets: Secrets,
@@ -45,9 +46,11 @@ pub(crate) struct Inner {
     pub(crate) outside: Option<Outside>,
     pub(crate) routes: Routes,
     pub(crate) metrics: Metrics,
+    pub(crate) observers: Arc<Observers>,
     pub(crate) runner: Runner,
     pub(crate) uploads: UploadTurns,
     pub(crate) children: Arc<Children>,
+    pub(crate) loader: Arc<Loader>,
     /// What this program is, so that what it found in a model is asked again of another.
     pub(crate) program: String,
 }
@@ -127,12 +130,18 @@ impl Control {
             .map_err(|error| OpenError::Engine(error.into()))?
             .map_err(|error| OpenError::Engine(error.into()))?;
 
+        let (observers, queue) = Observers::new();
+        let blobs = Blobs::open(&folder)?;
+        let children = Arc::new(Children::new(&config, &folder));
+        let loader = Loader::new(engine, blobs.clone(), Arc::clone(&children));
         let inner = Inner {
+            observers,
             tenant: Tenant::read(&store).await?,
-            blobs: Blobs::open(&folder)?,
+            blobs,
+            loader,
             runner: Runner::new(),
             uploads: UploadTurns::default(),
-            children: Arc::new(Children::new(&config, &folder)),
+            children,
             program: program(&config),
             routes: Routes::default(),
             metrics: Metrics::default(),
@@ -144,12 +153,12 @@ impl Control {
             folder,
             store,
             vault,
-            engine,
             directory,
             secrets,
             signing_keys,
         };
         let control = Self { inner: Arc::new(inner) };
+        control.start_observing(queue);
         control.load_routes().await?;
         control.resume_operations().await?;
         control.start_housekeeping();
@@ -175,6 +184,7 @@ impl Control {
     pub async fn shutdown(&self) {
         self.inner.runner.stop().await;
         self.stop_metrics().await;
+        self.inner.observers.flush().await;
         self.inner.store.close().await;
     }
 }

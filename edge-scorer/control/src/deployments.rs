@@ -42,7 +42,8 @@ impl Control {
                 builder.push(" AND r.service_id IN (SELECT id FROM services WHERE id = ");
                 builder.push_bind(service.to_ascii_lowercase());
                 builder.push(" OR (name = ").push_bind(service.clone());
-                builder.push(" AND account_id = r.account_id))");
+                builder.push(" AND account_id = ").push_bind(account.account_id.clone());
+                builder.push("))");
             }
         };
         let (store, id) = (&self.inner.store, &account.account_id);

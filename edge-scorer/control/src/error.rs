@@ -39,6 +39,8 @@ pub enum Kind {
     Operation,
     /// An artefact.
     Artifact,
+    /// A file of collected calls.
+    CollectedFile,
     /// An upload under way.
     Upload,
     /// A service principal.
@@ -69,6 +71,7 @@ impl fmt::Display for Kind {
             Self::Deployment => "deployment",
             Self::Operation => "operation",
             Self::Artifact => "artifact",
+            Self::CollectedFile => "file of collected calls",
             Self::Upload => "upload",
             Self::ServicePrincipal => "service principal",
             Self::Secret => "secret",
@@ -107,6 +110,9 @@ pub enum ControlError {
         /// The name.
         name: String,
     },
+    /// The `Idempotency-Key` came with another request before.
+    #[error("the `Idempotency-Key` {0} came with another request before")]
+    KeyReused(String),
     /// Something uses it.
     #[error("the {kind} `{id}` is in use by {}", .users.join(", "))]
     InUse {
@@ -284,6 +290,7 @@ impl ControlError {
             | Self::Ended { .. }
             | Self::BodyBroken(_) => ErrorCode::InvalidRequest,
             Self::NameTaken { .. } => ErrorCode::NameTaken,
+            Self::KeyReused(_) => ErrorCode::IdempotencyKeyReused,
             Self::InUse { .. } => ErrorCode::InUse,
             Self::NotReady { .. } | Self::NotYet { .. } => ErrorCode::NotReady,
             Self::NotConfigured { .. } => ErrorCode::NotConfigured,
@@ -317,6 +324,11 @@ impl ControlError {
             ),
             Self::InvalidRequest { remedy, .. } => one("FixTheRequest", remedy.clone()),
             Self::NameTaken { .. } => one("ChooseAnotherName", "Choose another name.".to_owned()),
+            Self::KeyReused(_) => one(
+                "UseAnotherKey",
+                "Send the first request again unchanged, or this one with a key of its own."
+                    .to_owned(),
+            ),
             Self::InUse { users, .. } => {
                 let mut details =
                     one("DeleteTheUsersFirst", format!("Delete {} first.", users.join(", ")));

@@ -8,6 +8,7 @@
 //! staging/        bytes on their way in; emptied at every start
 //! uploads/        chunks of uploads under way
 //! logs/           build logs by image
+//! traces/         trace records by service
 //! jobs/           one folder per compile child; emptied at every start
 //! machine-code/   the engine's cache
 //! ```
@@ -45,9 +46,20 @@ impl DataFolder {
                 fs::remove_dir_all(&emptied).map_err(broken)?;
             }
         }
-        for part in
-            [folder.blobs(), folder.staging(), folder.uploads(), folder.logs(), folder.jobs()]
-        {
+        // What a backup left that did not end.
+        for entry in fs::read_dir(path).map_err(broken)?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(".backup-") {
+                fs::remove_dir_all(entry.path()).map_err(broken)?;
+            }
+        }
+        for part in [
+            folder.blobs(),
+            folder.staging(),
+            folder.uploads(),
+            folder.logs(),
+            folder.traces(),
+            folder.jobs(),
+        ] {
             private_folder(&part).map_err(broken)?;
         }
         Ok(folder)
@@ -67,6 +79,10 @@ impl DataFolder {
 
     pub(crate) fn logs(&self) -> PathBuf {
         self.path.join("logs")
+    }
+
+    pub(crate) fn traces(&self) -> PathBuf {
+        self.path.join("traces")
     }
 
     pub(crate) fn jobs(&self) -> PathBuf {

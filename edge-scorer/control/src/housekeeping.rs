@@ -1,5 +1,5 @@
 //! What is done now and then: operations that lost their task, uploads that nobody goes on with,
-//! old signing keys, old rows of the audit log.
+//! old signing keys, old rows of the audit log, first answers and collected calls.
 
 use std::{
     sync::{Arc, Weak},
@@ -23,6 +23,8 @@ impl Control {
 
     async fn tidy(&self) -> Result<(), ControlError> {
         self.forget_idle_uploads().await?;
+        self.forget_first_answers().await?;
+        self.forget_collected().await?;
         self.forget_old_audit().await?;
         let inner = &self.inner;
         inner.signing_keys.refresh(&inner.store, &inner.vault, &inner.config).await

@@ -2,6 +2,7 @@
 
 mod build;
 mod oci;
+mod registry;
 
 use std::{io, time::Duration};
 
@@ -13,12 +14,16 @@ use sqlx::{Row as _, sqlite::SqliteRow};
 
 use crate::{
     AccountAccess, Action, Content, Control, ControlError, Kind, ListQuery, Listed, clock,
+    first_answers::{first_answer, keep_answer},
     lists::{self, Order, Table, searchable},
     models::next_version,
     operations::{NewOperation, accept},
     random,
     vault::Vault,
 };
+
+pub use registry::Registry;
+pub(crate) use registry::SCHEME as REGISTRY_SCHEME;
 
 /// Longest opaque compute resource id in bytes.
 const COMPUTE_BYTES: usize = 1_024;
@@ -27,7 +32,7 @@ const LOG_LINK: Duration = Duration::from_secs(24 * 3600);
 const LOG_PURPOSE: &str = "build-log";
 
 pub(crate) const COLUMNS: &str = "r.id, r.name, r.version, r.description, r.compute_resource_id, \
-    r.image_type, r.created_at, r.state, r.error, r.module_sha256, r.module_size, r.manifest_id, \
+    r.image_type, r.created_at, r.state, r.error, r.module_sha256, r.module_size, r.location, r.manifest_id, \
     m.version AS manifest_version, m.body AS manifest_body, \
     m.created_at AS manifest_created_at";
 
@@ -63,6 +68,10 @@ impl Control {
     ) -> Result<OperationId, ControlError> {
         account.require(Action::Write)?;
         validate(&request)?;
+        let keyed = account.keyed_request("image", &request)?;
+        if let Some(answer) = self.known_answer(keyed.as_ref()).await? {
+            return Ok(answer);
+        }
         let manifest =
             self.find_manifest(account, &request.manifest_id).await?.ok_or_else(|| {
                 ControlError::invalid(
@@ -74,6 +83,9 @@ impl Control {
             searchable([request.name.as_str(), request.description.as_deref().unwrap_or_default()]);
         let id = ImageId(random::uuid());
         let mut write = self.inner.store.write().await?;
+        if let Some(answer) = first_answer(&mut write, keyed.as_ref()).await? {
+            return Ok(answer);
+        }
         let version = next_version(&mut write, &account.account_id, "image", &request.name).await?;
         let inserted = sqlx::query(
             "INSERT INTO images (id, account_id, name, version, description, compute_resource_id,
@@ -111,6 +123,7 @@ impl Control {
             },
         )
         .await?;
+        keep_answer(&mut write, keyed.as_ref(), &operation).await?;
         write.commit().await?;
         self.start_operation(operation);
         Ok(operation)
@@ -367,7 +380,10 @@ pub(crate) fn image(
         creation_state: state.parse().map_err(ControlError::internal)?,
         error: error.map(serde_json::from_str).transpose().map_err(ControlError::internal)?,
         image_build_log_uri: Some(format!("{log}?se={expires}&sig={signature}")),
-        image_location: module_sha256.as_ref().map(|_| account.path.image_part(id, "content")),
+        image_location: match row.try_get("location")? {
+            Some(pushed) => Some(pushed),
+            None => module_sha256.as_ref().map(|_| account.path.image_part(id, "content")),
+        },
         manifest_id: manifest.id,
         manifest: Some(manifest),
         module_sha256,

@@ -19,6 +19,7 @@ mod config;
 mod control;
 mod egress;
 mod error;
+mod first_answers;
 mod first_start;
 mod folder;
 mod housekeeping;
@@ -38,6 +39,7 @@ mod identity;
 mod images;
 mod manifests;
 mod models;
+mod observing;
 mod operations;
 mod services;
 mod uploads;
@@ -50,6 +52,7 @@ mod routes;
 
 pub mod admin;
 pub mod audit;
+pub mod backup;
 
 pub use accounts::{AccountAccess, AccountChange};
 pub use admission::{AdmissionError, Permit};
@@ -67,14 +70,15 @@ pub use identity::{
     OutsideArrival, OutsideClient, OutsideDeparture, OutsideIssuer, Principal, Scope, SessionProof,
     TokenError, TokenRequest, TokenVersion,
 };
-pub use images::ImageFilter;
+pub use images::{ImageFilter, Registry};
 pub use lists::{ListQuery, Listed};
 pub use manifests::ManifestFilter;
 pub use metrics::{
     AtomicHistogram, Call, Exposed, ExposedKind, ExposedSeries, ExposedValue, Histogram, Live,
     LiveFrom, Meter, MetricsQuery, Outcome, SCHEMA, Stage, ZERO_THRESHOLD,
 };
-pub use models::ModelFilter;
+pub use models::{ModelFilter, ModelHost};
+pub use observing::{FinishedCall, Timing, TraceExport};
 pub use operations::OperationFilter;
 pub use routes::{Routes, ServedService};
 pub use services::ServiceFilter;

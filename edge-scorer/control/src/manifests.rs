@@ -6,6 +6,7 @@ use sqlx::{Row as _, sqlite::SqliteRow};
 
 use crate::{
     AccountAccess, Action, Control, ControlError, Kind, ListQuery, Listed, clock,
+    first_answers::{first_answer, keep_answer},
     lists::{self, Order, Table, searchable},
     models::next_version,
     random,
@@ -45,6 +46,10 @@ impl Control {
     ) -> Result<Manifest, ControlError> {
         account.require(Action::Write)?;
         validate(&request)?;
+        let keyed = account.keyed_request("manifest", &request)?;
+        if let Some(answer) = self.known_answer(keyed.as_ref()).await? {
+            return Ok(answer);
+        }
         let asked = request.model_ids.clone();
         let mut model_ids: Vec<ModelId> = Vec::new();
         for text in asked.iter().flatten() {
@@ -63,6 +68,9 @@ impl Control {
 
         let (id, now) = (ManifestId(random::uuid()), clock::now());
         let mut write = self.inner.store.write().await?;
+        if let Some(answer) = first_answer(&mut write, keyed.as_ref()).await? {
+            return Ok(answer);
+        }
         let version =
             next_version(&mut write, &account.account_id, "manifest", &request.name).await?;
         sqlx::query(
@@ -93,8 +101,10 @@ impl Control {
                 return Err(not_registered(&model_id.to_string()));
             }
         }
+        let manifest = to_manifest(id, version, request, now)?;
+        keep_answer(&mut write, keyed.as_ref(), &manifest).await?;
         write.commit().await?;
-        to_manifest(id, version, request, now)
+        Ok(manifest)
     }
 
     /// A page of manifests.

@@ -1,8 +1,11 @@
 //! Registered models: a name, a version, and where the bytes are.
 //!
 //! Bytes of our own artefacts are read at once, in a child: what they take and give, or what stands
-//! in the way, is known before anybody builds an image. Other addresses are only recorded.
+//! in the way, is known before anybody builds an image. Other addresses are only recorded, and read
+//! when an image is built.
 
+mod addresses;
+mod fetch;
 mod reading;
 mod source;
 
@@ -14,11 +17,13 @@ use crate::{
     AccountAccess, Action, Control, ControlError, Kind, ListQuery, Listed,
     child::Reading,
     clock,
+    first_answers::{first_answer, keep_answer},
     lists::{self, Order, Table, searchable},
     random,
     store::Write,
 };
 
+pub use addresses::ModelHost;
 pub(crate) use source::Source;
 
 /// Longest address in bytes.
@@ -69,6 +74,10 @@ impl Control {
     ) -> Result<Model, ControlError> {
         account.require(Action::Write)?;
         validate(&request)?;
+        let keyed = account.keyed_request("model", &request)?;
+        if let Some(answer) = self.known_answer(keyed.as_ref()).await? {
+            return Ok(answer);
+        }
         let unpack = request.unpack.unwrap_or(false);
         let source = Source::parse(account, &request.url)?;
         let (url, bytes) = match source {
@@ -99,6 +108,9 @@ impl Control {
         // From here to the commit the bytes cannot be swept.
         let gate = self.inner.blobs.gate().await;
         let mut write = self.inner.store.write().await?;
+        if let Some(answer) = first_answer(&mut write, keyed.as_ref()).await? {
+            return Ok(answer);
+        }
         if let Some((sha256, _)) = &bytes {
             still_there(&mut write, account, sha256).await?;
         }
@@ -135,10 +147,8 @@ impl Control {
             .execute(&mut *write)
             .await?;
         }
-        write.commit().await?;
-        drop(gate);
         let (sha256, size) = bytes.unzip();
-        Ok(Model {
+        let model = Model {
             id,
             name: request.name,
             version,
@@ -150,7 +160,11 @@ impl Control {
             created_at: clock::timestamp(now),
             sha256,
             size,
-        })
+        };
+        keep_answer(&mut write, keyed.as_ref(), &model).await?;
+        write.commit().await?;
+        drop(gate);
+        Ok(model)
     }
 
     /// A page of models.
@@ -228,13 +242,19 @@ impl Control {
         if !users.is_empty() {
             return Err(ControlError::InUse { kind: Kind::Model, id: id.to_owned(), users });
         }
-        let deleted = sqlx::query("DELETE FROM models WHERE id = $1 AND account_id = $2")
-            .bind(model_id.to_string())
-            .bind(&account.account_id)
-            .execute(&mut *write)
-            .await?;
+        let deleted =
+            sqlx::query("DELETE FROM models WHERE id = $1 AND account_id = $2 RETURNING sha256")
+                .bind(model_id.to_string())
+                .bind(&account.account_id)
+                .fetch_optional(&mut *write)
+                .await?;
         write.commit().await?;
-        Ok(deleted.rows_affected() > 0)
+        let Some(row) = deleted else { return Ok(false) };
+        // Bytes that were fetched belong to no artefact: with the model they go.
+        if let Some(sha256) = row.try_get::<Option<String>, _>(0)? {
+            self.sweep(&[sha256]).await?;
+        }
+        Ok(true)
     }
 
     pub(crate) async fn find_model(

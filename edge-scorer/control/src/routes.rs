@@ -7,20 +7,22 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock, Weak},
 };
 
-use engine::{Engine, Scorer, ScorerLimits, Trust};
+use engine::{Engine, Scorer, ScorerLimits, Tensor, Trust};
 use sha2::{Digest as _, Sha256};
-use shared::{ImageId, ServiceId};
+use shared::{ImageId, ServiceId, Signature};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::OnceCell;
 
 use crate::{
-    Action, AdmissionError, Call, ControlError, Kind, Meter, Permit, Principal, Scope,
+    Action, AdmissionError, Call, ControlError, FinishedCall, Kind, Meter, Permit, Principal,
+    Scope,
     admission::Slots,
     blobs::Blobs,
     child::{Children, Outcome, Task},
+    observing::Watch,
     services::Effect,
 };
 
@@ -34,6 +36,15 @@ impl Routes {
     /// The service with this public name.
     pub fn get(&self, public_name: &str) -> Option<Arc<ServedService>> {
         self.table.read().unwrap_or_else(PoisonError::into_inner).get(public_name).cloned()
+    }
+
+    /// The service with this public name or id.
+    pub fn find(&self, name: &str) -> Option<Arc<ServedService>> {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        table.get(name).cloned().or_else(|| {
+            let id: ServiceId = name.parse().ok()?;
+            table.values().find(|service| service.id == id).cloned()
+        })
     }
 
     /// Every service, in no order.
@@ -70,6 +81,7 @@ pub struct ServedService {
     pub(crate) slots: Arc<Slots>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) keys: Arc<ServiceKeys>,
+    pub(crate) watch: Watch,
     /// The current one first, then those it served before.
     pub(crate) modules: Vec<Arc<ServedModule>>,
 }
@@ -81,17 +93,21 @@ pub(crate) struct ServedModule {
     pub(crate) sha256: String,
     pub(crate) compiled_here: bool,
     pub(crate) limits: ScorerLimits,
-    pub(crate) loader: Loader,
+    pub(crate) loader: Arc<Loader>,
     pub(crate) scorer: OnceCell<Arc<Scorer>>,
 }
 
-/// What it takes to load a module.
-#[derive(Clone)]
+/// What it takes to load a module. Services that serve the same module with the same memory share
+/// one scorer, as long as one of them is there.
 pub(crate) struct Loader {
     pub(crate) engine: Engine,
     pub(crate) blobs: Blobs,
     pub(crate) children: Arc<Children>,
+    loaded: Mutex<HashMap<Loaded, Weak<Scorer>>>,
 }
+
+/// Hash of a module, whether it was compiled here, and its memory.
+type Loaded = (String, bool, u64);
 
 /// SHA-256 of both keys.
 pub(crate) struct ServiceKeys {
@@ -117,6 +133,32 @@ impl ServedService {
     /// Waits for a slot. The call may run as long as the permit lives.
     pub async fn admit(&self) -> Result<Permit, AdmissionError> {
         self.slots.admit().await
+    }
+
+    /// Whether calls are traced or collected.
+    pub fn is_watched(&self) -> bool {
+        self.watch.traced || self.watch.collecting.is_some()
+    }
+
+    /// Whether the inputs and outputs of the next call are wanted.
+    pub fn samples(&self) -> bool {
+        self.watch.samples()
+    }
+
+    /// Keeps the inputs and outputs of a call that was sampled.
+    pub fn collect(
+        &self,
+        request_id: Option<String>,
+        signature: Arc<Signature>,
+        inputs: Vec<Tensor>,
+        outputs: Vec<Tensor>,
+    ) {
+        self.watch.collect(request_id, signature, inputs, outputs);
+    }
+
+    /// Takes note of a finished call.
+    pub fn note(&self, call: &FinishedCall<'_>) {
+        self.watch.note(call);
     }
 
     /// Slots at this moment.
@@ -164,9 +206,32 @@ impl ServedModule {
 }
 
 impl Loader {
+    pub(crate) fn new(engine: Engine, blobs: Blobs, children: Arc<Children>) -> Arc<Self> {
+        Arc::new(Self { engine, blobs, children, loaded: Mutex::default() })
+    }
+
+    /// A scorer that is there already, else a new one.
+    async fn load(
+        &self,
+        sha256: &str,
+        compiled_here: bool,
+        limits: &ScorerLimits,
+    ) -> Result<Arc<Scorer>, ControlError> {
+        let key = (sha256.to_owned(), compiled_here, limits.memory_bytes);
+        let known = || self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(scorer) = known().get(&key).and_then(Weak::upgrade) {
+            return Ok(scorer);
+        }
+        let scorer = self.load_anew(sha256, compiled_here, limits).await?;
+        let mut loaded = known();
+        loaded.retain(|_, scorer| scorer.strong_count() > 0);
+        loaded.insert(key, Arc::downgrade(&scorer));
+        Ok(scorer)
+    }
+
     /// From stored machine code; where there is none (another CPU, another wasmtime), a child makes
     /// it first.
-    async fn load(
+    async fn load_anew(
         &self,
         sha256: &str,
         compiled_here: bool,

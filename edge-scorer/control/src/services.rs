@@ -20,6 +20,7 @@ use sqlx::Row as _;
 
 use crate::{
     AccountAccess, Action, Control, ControlError, Kind, ListQuery, Listed, audit, clock,
+    first_answers::{first_answer, keep_answer},
     images::validate_compute,
     lists::{self, Order, Table, searchable},
     operations::{Event, NewOperation, accept},
@@ -28,7 +29,7 @@ use crate::{
 };
 
 pub(crate) use deploy::Wanted;
-pub(crate) use settings::{Effect, Settings};
+pub(crate) use settings::{Collecting, Effect, Settings};
 
 const TABLE: Table = Table {
     columns: rows::COLUMNS,
@@ -70,6 +71,10 @@ impl Control {
         request: ServiceCreateRequest,
     ) -> Result<OperationId, ControlError> {
         account.require(Action::Write)?;
+        let keyed = account.keyed_request("service", &request)?;
+        if let Some(answer) = self.known_answer(keyed.as_ref()).await? {
+            return Ok(answer);
+        }
         shared::validate_service_name(&request.name)
             .map_err(|rule| ControlError::invalid(rule.to_string(), "Choose another `name`."))?;
         let compute_id = request.compute_resource.id.as_deref().unwrap_or_default();
@@ -81,6 +86,9 @@ impl Control {
         let (id, now) = (ServiceId(random::uuid()), clock::now());
         let keys = keys::Keys::random();
         let mut write = self.inner.store.write().await?;
+        if let Some(answer) = first_answer(&mut write, keyed.as_ref()).await? {
+            return Ok(answer);
+        }
         let image_id = ready_image(&mut write, account, &request.image_id).await?;
         let taken = sqlx::query("SELECT 1 FROM services WHERE account_id = $1 AND name = $2")
             .bind(&account.account_id)
@@ -114,6 +122,7 @@ impl Control {
         .await?;
         let wanted = Wanted { image_id, settings };
         let operation = want(&mut write, account, id, &request.name, &wanted).await?;
+        keep_answer(&mut write, keyed.as_ref(), &operation).await?;
         write.commit().await?;
         self.start_operation(operation);
         Ok(operation)
@@ -189,8 +198,8 @@ impl Control {
             }
             if let Some(name) = &filter.manifest_name {
                 builder.push(by_image);
-                builder.push("WHERE i.account_id = r.account_id AND i.manifest_name = ");
-                builder.push_bind(name.clone()).push(")");
+                builder.push("WHERE i.account_id = ").push_bind(account.account_id.clone());
+                builder.push(" AND i.manifest_name = ").push_bind(name.clone()).push(")");
             }
             if let Some(id) = &filter.model_id {
                 builder.push(by_image);
@@ -201,8 +210,8 @@ impl Control {
                 builder.push(by_image);
                 builder.push("JOIN manifest_models u ON u.manifest_id = i.manifest_id ");
                 builder.push("JOIN models o ON o.id = u.model_id ");
-                builder.push("WHERE o.account_id = i.account_id AND o.name = ");
-                builder.push_bind(name.clone()).push(")");
+                builder.push("WHERE o.account_id = ").push_bind(account.account_id.clone());
+                builder.push(" AND o.name = ").push_bind(name.clone()).push(")");
             }
         };
         let (store, account_id) = (&self.inner.store, &account.account_id);
@@ -238,6 +247,15 @@ impl Control {
 
     async fn delete_service_of(&self, account_id: &str, id: &str) -> Result<bool, ControlError> {
         let mut write = self.inner.store.write().await?;
+        let collected: Vec<String> = sqlx::query_scalar(
+            "SELECT sha256 FROM collected WHERE service_id IN (
+                 SELECT id FROM services WHERE account_id = $1 AND (id = $2 OR name = $3))",
+        )
+        .bind(account_id)
+        .bind(id.to_ascii_lowercase())
+        .bind(id)
+        .fetch_all(&mut *write)
+        .await?;
         let row = sqlx::query(
             "DELETE FROM services WHERE account_id = $1 AND (id = $2 OR name = $3)
              RETURNING id, public_name",
@@ -249,6 +267,7 @@ impl Control {
         .await?;
         let Some(row) = row else { return Ok(false) };
         let (service_id, public_name): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        let id: ServiceId = service_id.parse().map_err(ControlError::internal)?;
         let unfinished: Vec<String> = sqlx::query_scalar(
             "SELECT id FROM operations WHERE resource_id = $1 AND ended_at IS NULL",
         )
@@ -257,6 +276,8 @@ impl Control {
         .await?;
         write.commit().await?;
         self.inner.routes.remove(&public_name);
+        self.inner.observers.forget(id).await;
+        self.sweep(&collected).await?;
         for operation in unfinished {
             self.inner.runner.cancel(operation.parse().map_err(ControlError::internal)?);
         }
@@ -284,6 +305,24 @@ impl Control {
             .take_while(|found| futures::future::ready(found.is_some()))
             .filter_map(futures::future::ready);
         Ok(futures::stream::iter([now]).chain(later).boxed())
+    }
+
+    /// The id of a service that an id or a name names.
+    pub(crate) async fn service_id(
+        &self,
+        account: &AccountAccess,
+        id: &str,
+    ) -> Result<ServiceId, ControlError> {
+        let found: Option<String> = sqlx::query_scalar(
+            "SELECT id FROM services WHERE account_id = $1 AND (id = $2 OR name = $3)",
+        )
+        .bind(&account.account_id)
+        .bind(id.to_ascii_lowercase())
+        .bind(id)
+        .fetch_optional(self.inner.store.read())
+        .await?;
+        let found = found.ok_or_else(|| ControlError::not_found(Kind::Service, id))?;
+        found.parse().map_err(ControlError::internal)
     }
 
     pub(crate) async fn find_service(

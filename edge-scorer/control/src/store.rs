@@ -8,13 +8,15 @@
 //! - Statements keep to what PostgreSQL shares (`$1`, `RETURNING`, `ON CONFLICT`).
 
 use std::{
+    collections::HashSet,
     ops::{Deref, DerefMut},
     path::Path,
     time::Duration,
 };
 
 use sqlx::{
-    Row as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    ConnectOptions as _, Connection as _, Row as _, Sqlite, SqliteConnection, SqlitePool,
+    Transaction,
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -62,7 +64,7 @@ impl Store {
             .max_lifetime(None)
             .connect_with(options.clone())
             .await?;
-        refuse_newer(&writer).await?;
+        refuse_newer(&mut *writer.acquire().await?).await?;
         MIGRATIONS.run(&writer).await.map_err(|error| OpenError::Store(error.into()))?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
@@ -73,6 +75,73 @@ impl Store {
             .connect_with(options.read_only(true))
             .await?;
         Ok(Self { writer, readers })
+    }
+
+    /// Copies the store at `path` as of one moment into the new file `copy`, beside a server that
+    /// writes; without uploads under way, whose chunks are not copied. Gives its schema.
+    pub(crate) async fn copy(path: &Path, copy: &Path) -> Result<i64, OpenError> {
+        let mut source = file(path).read_only(true).connect().await?;
+        let schema = refuse_newer(&mut source).await?;
+        sqlx::query("VACUUM INTO $1").bind(copy.display().to_string()).execute(&mut source).await?;
+        source.close().await?;
+        let mut copied = file(copy).journal_mode(SqliteJournalMode::Delete).connect().await?;
+        sqlx::query("DELETE FROM uploads").execute(&mut copied).await?;
+        copied.close().await?;
+        Ok(schema)
+    }
+
+    /// Refuses a store that is damaged or of a newer version.
+    pub(crate) async fn check(path: &Path) -> Result<(), OpenError> {
+        let mut store = file(path).connect().await?;
+        refuse_newer(&mut store).await?;
+        let found: String =
+            sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut store).await?;
+        store.close().await?;
+        match found.as_str() {
+            "ok" => Ok(()),
+            damage => Err(OpenError::Store(damage.into())),
+        }
+    }
+
+    /// The SHA-256 of every blob that the store at `path` names.
+    pub(crate) async fn named_blobs(path: &Path) -> Result<HashSet<String>, OpenError> {
+        let mut store = file(path).connect().await?;
+        let mut named: Vec<String> = sqlx::query_scalar(
+            "SELECT sha256 FROM artifacts
+             UNION SELECT sha256 FROM models WHERE sha256 IS NOT NULL
+             UNION SELECT module_sha256 FROM images WHERE module_sha256 IS NOT NULL
+             UNION SELECT source_sha256 FROM images WHERE source_sha256 IS NOT NULL
+             UNION SELECT sha256 FROM image_blobs",
+        )
+        .fetch_all(&mut store)
+        .await?;
+        // Made by older versions, it has none of these yet.
+        let collects = sqlx::query("SELECT 1 FROM sqlite_master WHERE name = 'collected'")
+            .fetch_optional(&mut store)
+            .await?;
+        if collects.is_some() {
+            let collected: Vec<String> =
+                sqlx::query_scalar("SELECT sha256 FROM collected").fetch_all(&mut store).await?;
+            named.extend(collected);
+        }
+        store.close().await?;
+        Ok(named.into_iter().collect())
+    }
+
+    /// What tells whether a master key fits the store at `path`.
+    pub(crate) async fn key_check(path: &Path) -> Result<String, OpenError> {
+        let mut store = file(path).connect().await?;
+        let sealed = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'key_check'")
+            .fetch_one(&mut store)
+            .await?;
+        store.close().await?;
+        Ok(sealed)
+    }
+
+    /// Refuses the schema of a newer program.
+    pub(crate) fn refuse_newer_than_known(found: i64) -> Result<(), OpenError> {
+        let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        if found > known { Err(OpenError::StoreTooNew { found, known }) } else { Ok(()) }
     }
 
     /// Where to read.
@@ -135,19 +204,22 @@ impl DerefMut for Write {
     }
 }
 
-/// A newer program's schema must not be written with an older program's rules.
-async fn refuse_newer(pool: &SqlitePool) -> Result<(), OpenError> {
-    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+/// One connection to a file, for what is done beside a server.
+fn file(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).create_if_missing(false).busy_timeout(BUSY)
+}
+
+/// A newer program's schema must not be written with an older program's rules. Gives the schema.
+async fn refuse_newer(store: &mut SqliteConnection) -> Result<i64, OpenError> {
     let migrated = sqlx::query("SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'")
-        .fetch_optional(pool)
+        .fetch_optional(&mut *store)
         .await?;
     if migrated.is_none() {
-        return Ok(());
+        return Ok(0);
     }
     let found: Option<i64> =
-        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(pool).await?;
-    match found {
-        Some(found) if found > known => Err(OpenError::StoreTooNew { found, known }),
-        _ => Ok(()),
-    }
+        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(store).await?;
+    let found = found.unwrap_or(0);
+    Store::refuse_newer_than_known(found)?;
+    Ok(found)
 }

@@ -7,6 +7,8 @@ mod edge;
 
 #[path = "control/crashes.rs"]
 mod crashes;
+#[path = "control/histories.rs"]
+mod histories;
 #[path = "control/identity.rs"]
 mod identity;
 #[path = "control/images.rs"]

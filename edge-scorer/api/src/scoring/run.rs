@@ -6,12 +6,12 @@ use std::{
 };
 
 use axum::response::Response;
-use control::{AdmissionError, Call, Meter, Outcome, Permit, ServedService, Stage};
+use control::{AdmissionError, Call, Meter, Outcome, Permit, ServedService, Stage, Timing};
 use engine::{ScoreError, Scorer, Tensor};
 use hyper::StatusCode;
 use shared::{ErrorCode, ErrorDetail};
 
-use super::refusal::Refusal;
+use super::{notes, refusal::Refusal};
 use crate::error::ApiError;
 
 /// Longest estimated score that is made on the thread that serves requests.
@@ -56,22 +56,17 @@ pub(super) async fn score<T: Send + 'static>(
     rows: u64,
     write: impl FnOnce(&[Tensor]) -> T + Send + 'static,
 ) -> Result<T, ApiError> {
-    let permit: Permit = service.admit().await?;
-    call.passed(Stage::Queue);
-    let short = scorer.estimate(rows).is_some_and(|estimate| estimate <= SHORT);
-    let scored = work(short, move || {
-        let outputs = scorer.score_rows(&inputs);
-        drop(permit);
-        let ran = Instant::now();
-        (ran, outputs.map(|outputs| write(&outputs)))
-    });
-    let (ran, scored) = scored.await?;
-    call.passed_at(Stage::Run, ran);
-    call.passed(Stage::Encode);
-    scored.map_err(ApiError::from)
+    let sampled = service.samples();
+    let signature = sampled.then(|| Arc::clone(scorer.module().signature()));
+    let keep = move |inputs, outputs| sampled.then_some((inputs, outputs));
+    let (answer, kept) = run(service, call, scorer, inputs, rows, write, keep).await?;
+    if let (Some((inputs, outputs)), Some(signature)) = (kept, signature) {
+        service.collect(notes::request_id(), signature, inputs, outputs);
+    }
+    Ok(answer)
 }
 
-/// As [`score`], for an example: it takes a slot, but it is nobody's call and not counted.
+/// As [`score`], for an example: it takes a slot, but it is nobody's call: neither counted nor kept.
 pub(super) async fn try_out<T: Send + 'static>(
     service: &ServedService,
     scorer: Arc<Scorer>,
@@ -81,7 +76,37 @@ pub(super) async fn try_out<T: Send + 'static>(
 ) -> Result<T, ApiError> {
     let meter = Meter::default();
     let mut uncounted = meter.begin();
-    score(service, &mut uncounted, scorer, inputs, rows, write).await
+    let (answer, ()) = run(service, &mut uncounted, scorer, inputs, rows, write, |_, _| ()).await?;
+    Ok(answer)
+}
+
+/// Runs a call; `keep` gets its inputs and outputs once the answer is written.
+async fn run<T: Send + 'static, K: Send + 'static>(
+    service: &ServedService,
+    call: &mut Call<'_>,
+    scorer: Arc<Scorer>,
+    inputs: Vec<Tensor>,
+    rows: u64,
+    write: impl FnOnce(&[Tensor]) -> T + Send + 'static,
+    keep: impl FnOnce(Vec<Tensor>, Vec<Tensor>) -> K + Send + 'static,
+) -> Result<(T, K), ApiError> {
+    let arrived = Instant::now();
+    let permit: Permit = service.admit().await?;
+    call.passed(Stage::Queue);
+    let queued = arrived.elapsed();
+    let short = scorer.estimate(rows).is_some_and(|estimate| estimate <= SHORT);
+    let began = Instant::now();
+    let scored = work(short, move || {
+        let outputs = scorer.score_rows(&inputs);
+        drop(permit);
+        let ran = Instant::now();
+        (ran, outputs.map(|outputs| (write(&outputs), keep(inputs, outputs))))
+    });
+    let (ran, scored) = scored.await?;
+    call.passed_at(Stage::Run, ran);
+    call.passed(Stage::Encode);
+    notes::time(Timing { rows, queued, scored: ran.saturating_duration_since(began) });
+    scored.map_err(ApiError::from)
 }
 
 impl From<Refusal> for ApiError {

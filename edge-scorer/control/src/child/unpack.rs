@@ -1,13 +1,16 @@
-//! Model archives: tar.gz with exactly one `.onnx` or `.wasm`.
+//! Model archives: zip or tar.gz with exactly one `.onnx`, and the files that hold its values, or
+//! exactly one `.wasm`.
 //!
-//! Runs in the child, in memory: nothing is written under a name that the archive chose, so there
-//! is nothing to climb out of and no link to follow.
+//! Runs in the child, in memory: nothing is written under a name that the archive chose. A name that
+//! climbs and a link are refused all the same: whoever packs them means no good.
 //!
-//! # Deliberately absent
-//! - zip: refused, with the way round it, until a reader for it is among the dependencies.
-//! - External data files: a model with weights beside it is refused by the compiler, by name.
+//! # Invariants
+//! - No more than the limits is ever unpacked, whatever an entry says about its size.
 
-use std::io::Read;
+use std::{
+    collections::HashMap,
+    io::{Cursor, Read},
+};
 
 use flate2::read::GzDecoder;
 
@@ -29,16 +32,32 @@ pub(crate) fn unpack(job: &Job, archive: &[u8]) -> Result<Vec<u8>, Refusal> {
         )));
     }
     match format_of(archive) {
-        Format::Zip => Err(Refusal::unsupported_model(
-            "zip archives cannot be opened here yet",
-            "Pack the model as tar.gz, or upload the `.onnx` or `.wasm` file itself and register it without `unpack`.",
-        )),
+        Format::Zip => from_zip(archive, limits),
         Format::Gzip => from_tar(GzDecoder::new(archive), limits),
         Format::Wasm | Format::Other => Err(Refusal::unsupported_model(
             "`unpack` is true, and the bytes are neither a zip nor a tar.gz archive",
             "Register the model without `unpack`, or upload an archive.",
         )),
     }
+}
+
+fn from_zip(archive: &[u8], limits: &JobLimits) -> Result<Vec<u8>, Refusal> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(archive)).map_err(|error| broken(&error))?;
+    if archive.len() as u64 > limits.archive_entries {
+        return Err(too_many(limits));
+    }
+    let mut found = Found::default();
+    for index in 0..archive.len() {
+        let entry = archive.by_index(index).map_err(|error| broken(&error))?;
+        let name = safe_name(&entry.name().map_err(|error| broken(&error))?)?;
+        if entry.is_symlink() {
+            return Err(link(&name));
+        }
+        if !entry.is_dir() {
+            found.add(name, entry, limits)?;
+        }
+    }
+    found.only()
 }
 
 fn from_tar(stream: impl Read, limits: &JobLimits) -> Result<Vec<u8>, Refusal> {
@@ -52,65 +71,106 @@ fn from_tar(stream: impl Read, limits: &JobLimits) -> Result<Vec<u8>, Refusal> {
             return Err(too_many(limits));
         }
         let entry = entry.map_err(|error| broken(&error))?;
-        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        if entry.header().entry_type().is_file() && is_model(&name) {
-            found.add(name, read(entry, limits)?, limits)?;
+        let name = safe_name(&String::from_utf8_lossy(&entry.path_bytes()))?;
+        let kind = entry.header().entry_type();
+        if kind.is_file() {
+            found.add(name, entry, limits)?;
+        } else if !kind.is_dir() {
+            return Err(link(&name));
         }
     }
     found.only()
 }
 
-/// The models of an archive so far.
+/// The files of an archive so far.
 #[derive(Default)]
 struct Found {
-    names: Vec<String>,
-    bytes: Vec<u8>,
+    models: Vec<String>,
+    files: HashMap<String, Vec<u8>>,
     unpacked: u64,
 }
 
 impl Found {
-    fn add(&mut self, name: String, bytes: Vec<u8>, limits: &JobLimits) -> Result<(), Refusal> {
-        self.unpacked += bytes.len() as u64;
-        if self.unpacked > limits.archive_unpacked_bytes {
+    fn add(&mut self, name: String, entry: impl Read, limits: &JobLimits) -> Result<(), Refusal> {
+        if is_litter(&name) {
+            return Ok(());
+        }
+        let left = limits.archive_unpacked_bytes.saturating_sub(self.unpacked);
+        let mut bytes = Vec::new();
+        let mut bounded = entry.take(left.saturating_add(1));
+        bounded.read_to_end(&mut bytes).map_err(|error| broken(&error))?;
+        if bytes.len() as u64 > left {
             return Err(too_large(limits));
         }
-        self.names.push(name);
-        self.bytes = bytes;
+        self.unpacked += bytes.len() as u64;
+        if is_model(&name) {
+            self.models.push(name.clone());
+        }
+        self.files.insert(name, bytes);
         Ok(())
     }
 
-    fn only(self) -> Result<Vec<u8>, Refusal> {
-        match self.names.as_slice() {
-            [_] => Ok(self.bytes),
-            [] => Err(Refusal::unsupported_model(
-                "the archive holds no `.onnx` and no `.wasm` file",
-                "Put exactly one of them into the archive.",
-            )),
-            names => Err(Refusal::unsupported_model(
-                format!("the archive holds {} models: {}", names.len(), names.join(", ")),
-                "Put exactly one `.onnx` or `.wasm` file into the archive.",
-            )),
-        }
+    fn only(mut self) -> Result<Vec<u8>, Refusal> {
+        let name = match self.models.as_slice() {
+            [name] => name.clone(),
+            [] => {
+                return Err(Refusal::unsupported_model(
+                    "the archive holds no `.onnx` and no `.wasm` file",
+                    "Put exactly one of them into the archive.",
+                ));
+            }
+            names => {
+                return Err(Refusal::unsupported_model(
+                    format!("the archive holds {} models: {}", names.len(), names.join(", ")),
+                    "Put exactly one `.onnx` or `.wasm` file into the archive.",
+                ));
+            }
+        };
+        let model = self.files.remove(&name).unwrap_or_default();
+        let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        // What a model names lies beside it, and nowhere else.
+        let beside = |location: &str| {
+            let location = safe_name(location).ok()?;
+            let path = if folder.is_empty() { location } else { format!("{folder}/{location}") };
+            self.files.get(&path).cloned()
+        };
+        compiler::self_contained(model, &beside, &compiler::Limits::default())
+            .map_err(super::work::compile_refusal)
     }
 }
 
-/// A model by its name; what operating systems leave beside files is not.
+/// A name with `/` between its parts, if it stays where it is put.
+fn safe_name(name: &str) -> Result<String, Refusal> {
+    let name = name.replace('\\', "/");
+    let climbs = name.starts_with('/') || name.split('/').any(|part| part == "..");
+    let drive = name.as_bytes().get(1) == Some(&b':');
+    if climbs || drive || name.contains('\0') {
+        return Err(Refusal::unsupported_model(
+            format!("the archive holds `{name}`, which leads out of it"),
+            "Pack the files with names relative to one folder, without `..`.",
+        ));
+    }
+    let parts: Vec<&str> =
+        name.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    Ok(parts.join("/"))
+}
+
+/// What operating systems leave beside files.
+fn is_litter(name: &str) -> bool {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    file.starts_with('.') || name.starts_with("__MACOSX/")
+}
+
 fn is_model(name: &str) -> bool {
-    let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    let lower = file.to_ascii_lowercase();
-    !file.starts_with('.')
-        && !name.starts_with("__MACOSX/")
-        && (lower.ends_with(".onnx") || lower.ends_with(".wasm"))
+    let lower = name.to_ascii_lowercase();
+    lower.ends_with(".onnx") || lower.ends_with(".wasm")
 }
 
-fn read(entry: impl Read, limits: &JobLimits) -> Result<Vec<u8>, Refusal> {
-    let mut bytes = Vec::new();
-    let mut bounded = entry.take(limits.archive_unpacked_bytes.saturating_add(1));
-    bounded.read_to_end(&mut bytes).map_err(|error| broken(&error))?;
-    if bytes.len() as u64 > limits.archive_unpacked_bytes {
-        return Err(too_large(limits));
-    }
-    Ok(bytes)
+fn link(name: &str) -> Refusal {
+    Refusal::unsupported_model(
+        format!("the archive holds `{name}`, which is a link or a device"),
+        "Pack the files themselves, not links to them.",
+    )
 }
 
 fn too_large(limits: &JobLimits) -> Refusal {
@@ -124,7 +184,7 @@ fn too_many(limits: &JobLimits) -> Refusal {
 fn broken(error: &dyn std::error::Error) -> Refusal {
     Refusal::unsupported_model(
         format!("the archive cannot be read: {error}"),
-        "Pack it again as tar.gz.",
+        "Pack it again as zip or tar.gz, without a password.",
     )
 }
 
@@ -161,6 +221,47 @@ mod tests {
         assert_eq!(from_tar(tar(files).as_slice(), &LIMITS).unwrap(), b"model");
     }
 
+    fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+        use std::io::Write as _;
+        let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, bytes) in files {
+            writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+            writer.write_all(bytes).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn a_zip_is_read_as_a_tar_is() {
+        let files: &[(&str, &[u8])] =
+            &[("readme.txt", b"no"), ("a/Model.ONNX", b"model"), ("__MACOSX/a/x.onnx", b"no")];
+
+        assert_eq!(from_zip(&zip(files), &LIMITS).unwrap(), b"model");
+        let refusal = from_zip(b"PK\x03\x04 and so on", &LIMITS).unwrap_err();
+        assert!(refusal.message.contains("cannot be read"), "{}", refusal.message);
+    }
+
+    #[test]
+    fn names_that_climb_and_links_are_refused() {
+        for name in ["../m.onnx", "/m.onnx", "a/../../m.onnx", "..\\m.onnx", "C:\\m.onnx"] {
+            let refusal = from_zip(&zip(&[(name, b"m")]), &LIMITS).unwrap_err();
+            assert!(refusal.message.contains("leads out"), "{name}: {}", refusal.message);
+        }
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        builder.append_link(&mut header, "m.onnx", "/etc/passwd").unwrap();
+        let refusal = from_tar(builder.into_inner().unwrap().as_slice(), &LIMITS).unwrap_err();
+        assert!(refusal.message.contains("link"), "{}", refusal.message);
+        let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default();
+        writer.add_symlink("m.onnx", "/etc/passwd", options).unwrap();
+        let linked = writer.finish().unwrap().into_inner();
+        let refusal = from_zip(&linked, &LIMITS).unwrap_err();
+        assert!(refusal.message.contains("link"), "{}", refusal.message);
+    }
+
     #[test]
     fn none_or_several_models_are_refused_by_name() {
         let none = from_tar(tar(&[("readme.txt", b"no")]).as_slice(), &LIMITS).unwrap_err();
@@ -176,8 +277,13 @@ mod tests {
         let large = vec![0; 5_000];
         let many: [(&str, &[u8]); 4] = [("x", b""), ("y", b""), ("z", b""), ("m.onnx", b"m")];
 
-        for bomb in [tar(&[("m.onnx", &large)]), tar(&many)] {
-            let refusal = from_tar(bomb.as_slice(), &LIMITS).unwrap_err();
+        let beside: [(&str, &[u8]); 2] = [("data", &large), ("m.onnx", b"m")];
+        let one: [(&str, &[u8]); 1] = [("m.onnx", &large)];
+
+        for bomb in [&one[..], &beside, &many] {
+            let refusal = from_tar(tar(bomb).as_slice(), &LIMITS).unwrap_err();
+            assert_eq!(refusal.code, shared::ErrorCode::LimitExceeded);
+            let refusal = from_zip(&zip(bomb), &LIMITS).unwrap_err();
             assert_eq!(refusal.code, shared::ErrorCode::LimitExceeded);
         }
     }

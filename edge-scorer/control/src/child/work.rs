@@ -132,7 +132,7 @@ fn refuse_archive(format: Format) -> Result<(), Refusal> {
     ))
 }
 
-fn compile_refusal(error: CompileError) -> Refusal {
+pub(super) fn compile_refusal(error: CompileError) -> Refusal {
     let message = error.to_string();
     match error {
         CompileError::NotOnnx { found, .. } => Refusal::unsupported_model(

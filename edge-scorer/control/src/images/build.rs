@@ -7,13 +7,16 @@
 
 use std::io::Write as _;
 
-use shared::{ImageId, Manifest, Model, Profile, RuntimeType, Signature};
+use shared::{ImageId, Manifest, Model, ModelId, Profile, RuntimeType, Signature};
 use sqlx::Row as _;
 
-use super::oci::{self, Packed};
+use super::{
+    oci::{self, Packed},
+    registry::{File, SCHEME as REGISTRY_SCHEME},
+};
 use crate::{
     Control, ControlError,
-    blobs::Gate,
+    blobs::{Gate, Staged},
     child::{Outcome, Task},
     clock,
     operations::{self, Operation, end, state_after},
@@ -31,6 +34,10 @@ pub(crate) struct BuiltImage {
     module_size: u64,
     source_sha256: Option<String>,
     packed: Packed,
+    /// Where it was pushed to.
+    location: Option<String>,
+    /// A model whose bytes were fetched for this build: what they were.
+    fetched: Option<(ModelId, String, u64)>,
     warnings: Vec<String>,
     /// Keeps the sweeper away from the blobs until the commit.
     _gate: Gate,
@@ -84,29 +91,32 @@ impl Control {
         let model = choose(&parts, &mut warnings)?;
         warnings.iter().for_each(|warning| log.line(&format!("warning: {warning}")));
         let profile = profile(&parts.manifest)?;
-        let Some(sha256) = &model.sha256 else {
-            return Err(ControlError::SourceRefused {
-                url: model.url.clone(),
-                remedy: "This server fetches no models from other hosts. Upload the bytes with `PUT …/artifacts/{path}` and register the model with the `url` of the answer.".to_owned(),
-            });
+        let fetched = match &model.sha256 {
+            Some(_) => None,
+            None => {
+                progress.at(10, "fetching the model").await?;
+                Some(self.fetch(&model.url, log).await?)
+            }
+        };
+        let (sha256, size, file) = match (&fetched, &model.sha256) {
+            (Some(staged), _) => (staged.sha256.clone(), staged.size, staged.path().to_owned()),
+            (None, Some(sha256)) => {
+                (sha256.clone(), model.size.unwrap_or_default(), self.inner.blobs.file(sha256))
+            }
+            (None, None) => return Err(ControlError::internal("a model without bytes")),
         };
         log.line(&format!(
-            "model {} version {}: sha256:{sha256}, {} bytes",
-            model.name,
-            model.version,
-            model.size.unwrap_or_default()
+            "model {} version {}: sha256:{sha256}, {size} bytes",
+            model.name, model.version
         ));
 
         progress.at(20, "compiling").await?;
         let finished = self
             .inner
             .children
-            .run(
-                Task::Build { profile },
-                self.inner.blobs.file(sha256),
-                model.unpack.unwrap_or(false),
-                |line| log.line(line),
-            )
+            .run(Task::Build { profile }, file.clone(), model.unpack.unwrap_or(false), |line| {
+                log.line(line)
+            })
             .await?;
         let (signature, compiled_here) = match finished.outcome {
             Outcome::Built { signature, compiled_here } => (signature, compiled_here),
@@ -115,46 +125,80 @@ impl Control {
         };
 
         progress.at(80, "packing").await?;
-        let gate = self.inner.blobs.gate().await;
-        let module = self.inner.blobs.stage_file(finished.job.module()).await?;
-        let (module_sha256, module_size) = (module.sha256.clone(), module.size);
-        self.inner.blobs.keep(module, &gate).await?;
-        let source = if !compiled_here {
-            None
-        } else if finished.job.unpack {
-            let source = self.inner.blobs.stage_file(finished.job.unpacked()).await?;
-            let found = (source.sha256.clone(), source.size);
-            self.inner.blobs.keep(source, &gate).await?;
-            Some(found)
+        let blobs = &self.inner.blobs;
+        let module = blobs.stage_file(finished.job.module()).await?;
+        let unpacked = if compiled_here && finished.job.unpack {
+            Some(blobs.stage_file(finished.job.unpacked()).await?)
         } else {
-            Some((sha256.clone(), model.size.unwrap_or_default()))
+            None
+        };
+        let onnx = match (&unpacked, compiled_here) {
+            (Some(unpacked), _) => {
+                Some(File { sha256: &unpacked.sha256, size: unpacked.size, path: unpacked.path() })
+            }
+            (None, true) => Some(File { sha256: &sha256, size, path: &file }),
+            (None, false) => None,
         };
         let packed = oci::pack(&oci::Parts {
             title: &parts.name,
             version: parts.version,
             created: &model.created_at,
-            revision: sha256,
+            revision: &sha256,
             model_name: &model.name,
             model_version: model.version,
-            module: (&module_sha256, module_size),
-            onnx: source.as_ref().map(|(sha256, size)| (sha256.as_str(), *size)),
+            module: (&module.sha256, module.size),
+            onnx: onnx.as_ref().map(|onnx| (onnx.sha256, onnx.size)),
         })?;
-        for document in packed.documents() {
-            let staged = self.inner.blobs.stage_bytes(document.bytes.clone()).await?;
-            self.inner.blobs.keep(staged, &gate).await?;
-        }
         log.line(&format!("packed as sha256:{}", packed.manifest.sha256));
+
+        let location = match &self.inner.config.registry {
+            None => None,
+            Some(registry) => {
+                progress.at(85, "pushing to the registry").await?;
+                let image = (parts.account.as_str(), parts.name.as_str(), parts.version);
+                let module =
+                    File { sha256: &module.sha256, size: module.size, path: module.path() };
+                let pushed = registry.push(image, &packed, &module, onnx.as_ref()).await?;
+                log.line(&format!("pushed to {pushed}"));
+                Some(pushed)
+            }
+        };
+
         progress.at(95, "storing").await?;
+        let source_sha256 = onnx.map(|onnx| onnx.sha256.to_owned());
+        let (module_sha256, module_size) = (module.sha256.clone(), module.size);
+        let fetched_as = fetched.as_ref().map(|_| (model.id, sha256.clone(), size));
+        // From here to the commit the blobs cannot be swept.
+        let gate = blobs.gate().await;
+        for staged in [Some(module), unpacked, fetched].into_iter().flatten() {
+            blobs.keep(staged, &gate).await?;
+        }
+        for document in packed.documents() {
+            let staged = blobs.stage_bytes(document.bytes.clone()).await?;
+            blobs.keep(staged, &gate).await?;
+        }
         Ok(BuiltImage {
             signature,
             compiled_here,
             module_sha256,
             module_size,
-            source_sha256: source.map(|(sha256, _)| sha256),
+            source_sha256,
             packed,
+            location,
+            fetched: fetched_as,
             warnings,
             _gate: gate,
         })
+    }
+
+    /// A model's bytes from where its address leads.
+    async fn fetch(&self, url: &str, log: &mut BuildLog) -> Result<Staged, ControlError> {
+        log.line("fetching the model");
+        if url.starts_with(REGISTRY_SCHEME) {
+            self.pull_model(url).await
+        } else {
+            self.fetch_model(url).await
+        }
     }
 
     /// The commit.
@@ -171,8 +215,8 @@ impl Control {
                 let updated = sqlx::query(
                     "UPDATE images SET state = 'Succeeded', error = NULL, module_sha256 = $1,
                          module_size = $2, compiled_here = $3, signature = $4, source_sha256 = $5,
-                         manifest_digest = $6, referrer_digest = $7
-                     WHERE id = $8",
+                         manifest_digest = $6, referrer_digest = $7, location = $8
+                     WHERE id = $9",
                 )
                 .bind(&built.module_sha256)
                 .bind(built.module_size.cast_signed())
@@ -181,6 +225,7 @@ impl Control {
                 .bind(&built.source_sha256)
                 .bind(&built.packed.manifest.sha256)
                 .bind(built.packed.referrer.as_ref().map(|(manifest, _)| &manifest.sha256))
+                .bind(&built.location)
                 .bind(&operation.resource_id)
                 .execute(&mut *write)
                 .await?;
@@ -196,6 +241,18 @@ impl Control {
                         .execute(&mut *write)
                         .await?;
                     }
+                }
+                if let Some((model_id, sha256, size)) = &built.fetched {
+                    // From now on this version of the model means these bytes.
+                    sqlx::query(
+                        "UPDATE models SET sha256 = $1, size = $2
+                         WHERE id = $3 AND sha256 IS NULL",
+                    )
+                    .bind(sha256)
+                    .bind(size.cast_signed())
+                    .bind(model_id.to_string())
+                    .execute(&mut *write)
+                    .await?;
                 }
                 operations::end(&mut write, operation.id, Ok(&built.warnings)).await?;
             }
@@ -226,8 +283,10 @@ impl Control {
     async fn parts_of(&self, image_id: &str) -> Result<ImageParts, ControlError> {
         let row = sqlx::query(
             "SELECT r.name, r.version, r.manifest_id, m.version AS manifest_version,
-                 m.body AS manifest_body, m.created_at AS manifest_created_at
-             FROM images r JOIN manifests m ON m.id = r.manifest_id WHERE r.id = $1",
+                 m.body AS manifest_body, m.created_at AS manifest_created_at,
+                 a.name AS account_name
+             FROM images r JOIN manifests m ON m.id = r.manifest_id
+             JOIN accounts a ON a.id = r.account_id WHERE r.id = $1",
         )
         .bind(image_id)
         .fetch_optional(self.inner.store.read())
@@ -244,6 +303,7 @@ impl Control {
         .fetch_all(self.inner.store.read())
         .await?;
         Ok(ImageParts {
+            account: row.try_get("account_name")?,
             name: row.try_get("name")?,
             version: row.try_get::<i64, _>("version")?.unsigned_abs(),
             manifest,
@@ -253,6 +313,7 @@ impl Control {
 }
 
 struct ImageParts {
+    account: String,
     name: String,
     version: u64,
     manifest: Manifest,

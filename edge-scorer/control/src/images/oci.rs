@@ -12,13 +12,13 @@ use sqlx::Row as _;
 
 use crate::{Content, Control, ControlError, content::Part};
 
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const WASM_CONFIG: &str = "application/vnd.wasm.config.v0+json";
-const WASM: &str = "application/wasm";
-const MODEL: &str = "application/vnd.cncf.model.manifest.v1+json";
+pub(super) const WASM: &str = "application/wasm";
+pub(super) const MODEL: &str = "application/vnd.cncf.model.manifest.v1+json";
 const MODEL_CONFIG: &str = "application/vnd.cncf.model.config.v1+json";
-const MODEL_WEIGHT: &str = "application/vnd.cncf.model.weight.v1.raw";
+pub(super) const MODEL_WEIGHT: &str = "application/vnd.cncf.model.weight.v1.raw";
 
 /// What goes into an image.
 pub(crate) struct Parts<'a> {
@@ -51,6 +51,11 @@ pub(crate) struct Packed {
 }
 
 impl Packed {
+    /// The configs alone: blobs to a registry, as the manifests are not.
+    pub(super) fn configs(&self) -> impl Iterator<Item = &Document> {
+        [&self.config].into_iter().chain(self.referrer.iter().map(|(_, config)| config))
+    }
+
     /// Every document.
     pub(crate) fn documents(&self) -> impl Iterator<Item = &Document> {
         let referrer = self.referrer.iter().flat_map(|(manifest, config)| [manifest, config]);
@@ -206,7 +211,7 @@ fn digest(sha256: &str) -> String {
     format!("sha256:{sha256}")
 }
 
-fn descriptor(media_type: &str, sha256: &str, size: u64) -> Value {
+pub(super) fn descriptor(media_type: &str, sha256: &str, size: u64) -> Value {
     json!({ "mediaType": media_type, "digest": digest(sha256), "size": size })
 }
 

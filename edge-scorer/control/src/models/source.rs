@@ -1,18 +1,19 @@
 //! Where a model's bytes are, by the address that it was registered with.
 
-use crate::{AccountAccess, ControlError};
+use crate::{AccountAccess, ControlError, images::REGISTRY_SCHEME};
 
 /// A parsed address.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     /// An artefact of the same account.
     Artifact { path: String, sha256: Option<String> },
-    /// Some server, which is asked when an image is built.
+    /// Some server or registry, which is asked when an image is built.
     Elsewhere(String),
 }
 
 impl Source {
-    /// An address of the account's artefacts, absolute or from the path on, or any `http(s)` one.
+    /// An address of the account's artefacts, absolute or from the path on, or any
+    /// `http(s)` or `oci` one.
     pub(crate) fn parse(account: &AccountAccess, url: &str) -> Result<Self, ControlError> {
         let url = url.trim();
         let lower = url.to_ascii_lowercase();
@@ -26,12 +27,12 @@ impl Source {
         if let Some(artifact) = from_path_on.and_then(|path| artifact(account, path)) {
             return Ok(artifact);
         }
-        if is_absolute {
+        if is_absolute || lower.starts_with(REGISTRY_SCHEME) {
             return Ok(Self::Elsewhere(url.to_owned()));
         }
         Err(ControlError::invalid(
             format!("`{url}` is not an address of a model"),
-            "Upload the bytes with `PUT …/artifacts/{path}` and send the `url` of the answer, or send an `http(s)` address.",
+            "Upload the bytes with `PUT …/artifacts/{path}` and send the `url` of the answer, or send an `http(s)` or `oci` address.",
         ))
     }
 }
@@ -96,6 +97,7 @@ mod tests {
             path: AccountPath::new("S", "rg", "acc"),
             scope: Scope::new("/subscriptions/S"),
             principal: Principal::nobody(),
+            request_key: None,
         };
         Source::parse(&account, url)
     }

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use shared::ServiceId;
+use shared::{LogLevel, ServiceId};
 
 use super::settings::Scaling;
 use crate::{Control, admission::Usage, control::Inner, operations::Event, routes::ServedService};
@@ -84,10 +84,14 @@ async fn watch_all(inner: Weak<Inner>) {
     loop {
         tokio::time::sleep(TICK).await;
         let Some(inner) = inner.upgrade() else { return };
-        let services = inner.routes.all();
-        watches.retain(|id, _| services.iter().any(|service| service.id == *id));
-        for service in services {
-            if look_at(&service, watches.entry(service.id).or_default()) {
+        let mut before = std::mem::take(&mut watches);
+        for service in inner.routes.all() {
+            if !service.effect.wakes() {
+                continue;
+            }
+            let watch = watches.entry(service.id);
+            let watch = watch.or_insert_with(|| before.remove(&service.id).unwrap_or_default());
+            if look_at(&service, watch) {
                 inner.runner.publish(Event {
                     account_id: service.account_id.clone(),
                     resource_id: service.id.to_string(),
@@ -119,6 +123,10 @@ fn look_at(service: &ServedService, watch: &mut Watch) -> bool {
         return false;
     }
     service.slots.set_slots(wanted);
+    let message = format!(
+        "scaled from {slots} to {wanted} replicas: {utilisation:.0} % busy, {target_percent} % wanted"
+    );
+    service.watch.observers.logs.say(service.id, LogLevel::Information, message);
     true
 }
 

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use engine::{ScoreError, ScorerLimits};
 use serde::{Deserialize, Serialize};
-use shared::{ImageId, ServiceId, paths};
+use shared::{ImageId, LogLevel, ServiceId, paths};
 use sqlx::{QueryBuilder, Row as _, sqlite::SqliteRow};
 use tokio::sync::OnceCell;
 
@@ -14,10 +14,13 @@ use crate::{
     Control, ControlError, Scope,
     admission::{SlotLimits, Slots},
     clock,
+    observing::Watch,
     operations::{Operation, end},
-    routes::{Loader, ServedModule, ServedService, ServiceKeys},
+    routes::{ServedModule, ServedService, ServiceKeys},
 };
 
+/// So many modules are loaded before they are called, those of the services that changed last.
+const WARM: usize = 100;
 /// Most idle instances of one module.
 const IDLE: usize = 32;
 
@@ -147,6 +150,17 @@ impl Control {
             }
         }
         write.commit().await?;
+        let service: ServiceId = operation.resource_id.parse().map_err(ControlError::internal)?;
+        if exists.is_some() {
+            let (level, message) = match &outcome {
+                Ok(served) => (
+                    LogLevel::Information,
+                    format!("serves image {} version {}", wanted.image_id, served.version),
+                ),
+                Err(error) => (LogLevel::Error, format!("was not deployed or updated: {error}")),
+            };
+            self.inner.observers.logs.say(service, level, message);
+        }
         if let Ok(served) = outcome {
             served.take_over();
             self.inner.routes.put(served);
@@ -154,7 +168,8 @@ impl Control {
         Ok(())
     }
 
-    /// Fills the routing table from the store; modules are loaded in the background.
+    /// Fills the routing table from the store; some modules are loaded in the background, the others
+    /// when they are called.
     pub(crate) async fn load_routes(&self) -> Result<(), ControlError> {
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
             "{SERVICE} WHERE s.deployment_id IS NOT NULL ORDER BY s.updated_at DESC"
@@ -179,6 +194,7 @@ impl Control {
                 }
             }
         }
+        modules.truncate(WARM);
         self.inner.runner.spawn(async move {
             for module in modules {
                 if let Err(error) = module.scorer().await {
@@ -226,6 +242,12 @@ impl Control {
             version: current.version,
             scope: Scope::new(&paths::account_arm_id(subscription, group, account)),
             account_id: row.try_get(1)?,
+            watch: Watch::new(
+                Arc::clone(&self.inner.observers),
+                (id, row.try_get(1)?, current.version),
+                effect.traced,
+                effect.collecting.clone(),
+            ),
             effect,
             slots,
             meter,
@@ -263,11 +285,7 @@ impl Control {
                     max_idle: IDLE,
                     ..ScorerLimits::default()
                 },
-                loader: Loader {
-                    engine: self.inner.engine.clone(),
-                    blobs: self.inner.blobs.clone(),
-                    children: Arc::clone(&self.inner.children),
-                },
+                loader: Arc::clone(&self.inner.loader),
                 scorer: OnceCell::new(),
             })
         };

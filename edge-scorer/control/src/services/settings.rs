@@ -4,6 +4,8 @@
 //! - What was asked for is kept and shown as it was written; defaults live in [`Effect`] only.
 //! - A setting whose effect does not exist here is refused, never stored in silence.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use shared::{
     AutoScaler, ContainerResourceReservation, DataCollection, ServiceCreateRequest,
@@ -15,6 +17,8 @@ use crate::ControlError;
 
 /// Most replicas of one service.
 const REPLICAS: u32 = 1_000;
+/// Longest time that collected calls are kept.
+const RETENTION_DAYS: u32 = 3_650;
 /// Least memory of a slot: one WebAssembly page.
 const LEAST_MEMORY: u64 = 64 << 10;
 
@@ -40,6 +44,18 @@ pub(crate) struct Effect {
     pub(crate) memory_bytes: u64,
     /// CPU time of one slot, thousandths of a second per second.
     pub(crate) cpu_millis: u64,
+    /// Whether each call leaves a trace record.
+    pub(crate) traced: bool,
+    /// Which calls are kept.
+    pub(crate) collecting: Option<Collecting>,
+}
+
+/// Which calls are kept, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Collecting {
+    /// Of every hundred calls.
+    pub(crate) sample_percent: u32,
+    pub(crate) keep: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +112,8 @@ impl Settings {
                 DataCollection {
                     event_hub_enabled: new.event_hub_enabled.or(old.event_hub_enabled),
                     storage_enabled: new.storage_enabled.or(old.storage_enabled),
+                    sample_percent: new.sample_percent.or(old.sample_percent),
+                    retention_days: new.retention_days.or(old.retention_days),
                 }
             }),
         }
@@ -126,6 +144,8 @@ impl Settings {
             calls_per_slot,
             memory_bytes: memory.units().min(guest_memory_bytes),
             cpu_millis: cpu.millis(),
+            traced: self.app_insights_enabled == Some(true),
+            collecting: self.collecting()?,
         })
     }
 
@@ -158,20 +178,26 @@ impl Settings {
         Ok(Scaling::Automatic { least, most, period_seconds, target_percent })
     }
 
-    fn refuse_what_has_no_effect(&self) -> Result<(), ControlError> {
+    fn collecting(&self) -> Result<Option<Collecting>, ControlError> {
         let collection = self.data_collection.clone().unwrap_or_default();
-        let refused = [
-            (collection.event_hub_enabled, "dataCollection.eventHubEnabled", "no event sink is"),
-            (collection.storage_enabled, "dataCollection.storageEnabled", "data collection is not"),
-            (self.app_insights_enabled, "appInsightsEnabled", "tracing of calls is not"),
-        ];
-        for (value, member, what) in refused {
-            if value == Some(true) {
-                return Err(ControlError::NotConfigured {
-                    message: format!("{what} configured on this server"),
-                    remedy: format!("Send `{member}: false`, or leave it out."),
-                });
-            }
+        let sample_percent = collection.sample_percent.unwrap_or(100);
+        let days = collection.retention_days.unwrap_or(30);
+        at_least("dataCollection.samplePercent", sample_percent, 1)?;
+        at_most("dataCollection.samplePercent", sample_percent, 100)?;
+        at_least("dataCollection.retentionDays", days, 1)?;
+        at_most("dataCollection.retentionDays", days, RETENTION_DAYS)?;
+        let keep = Duration::from_secs(u64::from(days) * 24 * 3600);
+        let wanted = collection.storage_enabled == Some(true);
+        Ok(wanted.then_some(Collecting { sample_percent, keep }))
+    }
+
+    fn refuse_what_has_no_effect(&self) -> Result<(), ControlError> {
+        let sink = self.data_collection.as_ref().and_then(|wanted| wanted.event_hub_enabled);
+        if sink == Some(true) {
+            return Err(ControlError::NotConfigured {
+                message: "no event sink is configured on this server".to_owned(),
+                remedy: "Send `dataCollection.eventHubEnabled: false`, or leave it out.".to_owned(),
+            });
         }
         Ok(())
     }
@@ -237,7 +263,9 @@ mod tests {
                 scaling: Scaling::Fixed(1),
                 calls_per_slot: 100,
                 memory_bytes: 512 << 20,
-                cpu_millis: 1_000
+                cpu_millis: 1_000,
+                traced: false,
+                collecting: None,
             }
         );
     }
@@ -253,9 +281,10 @@ mod tests {
             r#"{"maxConcurrentRequestsPerContainer":0}"#,
             r#"{"containerResourceReservation":{"memory":"lots"}}"#,
             r#"{"containerResourceReservation":{"cpu":"0"}}"#,
-            r#"{"dataCollection":{"storageEnabled":true}}"#,
             r#"{"dataCollection":{"eventHubEnabled":true}}"#,
-            r#"{"appInsightsEnabled":true}"#,
+            r#"{"dataCollection":{"samplePercent":0}}"#,
+            r#"{"dataCollection":{"samplePercent":101}}"#,
+            r#"{"dataCollection":{"retentionDays":0}}"#,
         ] {
             assert!(read(bad).effect(MEMORY).is_err(), "{bad}");
         }

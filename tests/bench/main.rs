@@ -1,6 +1,6 @@
 //! Measures ours beside its peers, in one run on one machine, and prints Markdown.
 //!
-//! `cargo xtask bench [-- --only in-process|http|compile|metrics] [--seconds N]`
+//! `cargo xtask bench [-- --only in-process|http|compile|metrics|scale] [--seconds N]`
 //!
 //! The load generator runs on the same cores as the servers. Peers take turns and each figure is the
 //! median of several rounds, so that a busy moment of the machine hits all of them alike.
@@ -13,6 +13,7 @@ mod http;
 mod in_process;
 mod machine;
 mod metrics;
+mod scale;
 
 use clap::{Parser, ValueEnum};
 
@@ -28,6 +29,12 @@ struct Arguments {
     /// Seconds of load for each number of connections and server.
     #[arg(long, default_value_t = 5)]
     seconds: u32,
+    /// Registered models of the part `scale`.
+    #[arg(long, default_value_t = 100_000)]
+    models: usize,
+    /// Services of the part `scale`.
+    #[arg(long, default_value_t = 10_000)]
+    services: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -40,6 +47,8 @@ enum Part {
     Compile,
     /// What it costs to count a call.
     Metrics,
+    /// Lists, gets, memory and starts with very much registered; minutes, so only when asked for.
+    Scale,
 }
 
 fn main() {
@@ -57,5 +66,8 @@ fn main() {
     }
     if wanted(Part::Http) {
         http::measure(arguments.seconds);
+    }
+    if arguments.only == Some(Part::Scale) {
+        scale::measure(arguments.models, arguments.services);
     }
 }

@@ -1,0 +1,189 @@
+//! How lists, gets, memory and starts behave when very much is registered.
+//!
+//! Times are those of a caller on the same machine, so they are upper bounds of the server's.
+
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use futures::StreamExt as _;
+use serde_json::json;
+use shared::paths;
+use tests::{Client, Edge, eventually, fixtures};
+
+const LIST: Duration = Duration::from_millis(20);
+const GET: Duration = Duration::from_millis(5);
+const START: Duration = Duration::from_secs(1);
+/// Of the server's memory, for each model and service.
+const BYTES_PER_ENTITY: u64 = 1_024;
+const ROUNDS: usize = 30;
+/// Requests in flight while services are created.
+const AT_ONCE: usize = 32;
+
+/// Seeds a store, measures, and panics when a goal was missed.
+pub(crate) fn measure(models: usize, services: usize) {
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut missed = Vec::new();
+        let mut edge = Edge::start();
+        let (model, image) =
+            edge.client().await.image_of("base", &fixtures::onnx("iris_logistic")).await;
+        edge.stop();
+        edge.restart();
+        touch(&edge.client().await).await;
+        let empty = resident_bytes(&edge);
+
+        edge.stop();
+        seed(&edge.data().join("store.db"), models);
+        edge.restart();
+        let began = Instant::now();
+        create(&edge.client().await, &image.id.to_string(), services).await;
+        let created = began.elapsed();
+        edge.stop();
+        let began = Instant::now();
+        edge.restart();
+        let start = began.elapsed();
+        let client = edge.client().await;
+        touch(&client).await;
+        let full = resident_bytes(&edge);
+
+        println!("## Scale: {models} models, {services} services\n");
+        println!("| what | p50 | slowest of {ROUNDS} | goal |\n|---|--:|--:|--:|");
+        let account = &client.account;
+        let some_service = "service-00007";
+        let found = client.get(&paths::versioned(&account.service(some_service))).await.expect(200);
+        let service_id = found.value()["id"].as_str().unwrap().to_owned();
+        let manifest_id = image.manifest_id;
+        let lists = [
+            (account.models(), String::new()),
+            (account.models(), "&count=1000".to_owned()),
+            (account.models(), "&name=model-00042".to_owned()),
+            (account.models(), "&tag=team-13".to_owned()),
+            (account.models(), "&name=model-00042&tag=team-13".to_owned()),
+            (account.models(), "&search=set%201008".to_owned()),
+            (account.models(), "&search=nowhere-to-be-found".to_owned()),
+            (account.models(), "&$orderby=name".to_owned()),
+            (account.models(), "&$orderby=version%20desc".to_owned()),
+            (account.models(), "&$count=true".to_owned()),
+            (account.models(), "&$skip=90000".to_owned()),
+            (account.services(), String::new()),
+            (account.services(), format!("&serviceName={some_service}")),
+            (account.services(), format!("&modelId={}", model.id)),
+            (account.services(), "&modelName=base".to_owned()),
+            (account.services(), format!("&manifestId={manifest_id}")),
+            (account.services(), "&manifestName=base".to_owned()),
+            (account.services(), format!("&imageId={}", image.id)),
+            (account.services(), "&computeResourceId=here".to_owned()),
+            (account.services(), "&$orderby=name".to_owned()),
+            (account.services(), "&search=00042".to_owned()),
+            (account.services(), "&$count=true".to_owned()),
+            (account.operations(), "&state=Succeeded&operationType=Service".to_owned()),
+            (account.deployments(), String::new()),
+            (account.deployments(), format!("&serviceId={service_id}")),
+            (account.deployments(), format!("&serviceId={some_service}")),
+        ];
+        for (path, query) in &lists {
+            let path = format!("{}{query}", paths::versioned(path));
+            time(&client, &path, LIST, &mut missed).await;
+        }
+        let newest = client.get(&paths::versioned(&account.models())).await.expect(200).value();
+        let model_id = newest["value"][50]["id"].as_str().unwrap().parse().unwrap();
+        for path in [
+            account.model(model_id),
+            account.service(some_service),
+            account.service(&service_id),
+            account.service_keys(some_service),
+            account.image(image.id),
+            account.manifest(manifest_id),
+        ] {
+            time(&client, &paths::versioned(&path), GET, &mut missed).await;
+        }
+
+        let entities = (models + services) as u64;
+        let per_entity = full.saturating_sub(empty) / entities;
+        println!(
+            "\nMemory: {:.0} MiB empty, {:.0} MiB full: {per_entity} bytes for each model and service.",
+            mib(empty),
+            mib(full)
+        );
+        println!("A start takes {start:.2?}; {services} services were created in {created:.1?}.\n");
+        if per_entity >= BYTES_PER_ENTITY {
+            missed.push(format!("{per_entity} bytes of memory for each entity"));
+        }
+        if start > START {
+            missed.push(format!("a start takes {start:?}"));
+        }
+        assert!(missed.is_empty(), "missed: {missed:#?}");
+    });
+}
+
+fn seed(store: &Path, models: usize) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/seed_models.py");
+    let done = Command::new("python3").arg(script).arg(store).arg(models.to_string()).status();
+    assert!(done.unwrap().success());
+}
+
+async fn create(client: &Client, image: &str, services: usize) {
+    let path = paths::versioned(&client.account.services());
+    let requests = (0..services).map(|n| {
+        let request = json!({
+            "name": format!("service-{n:05}"),
+            "imageId": image,
+            "computeResource": { "id": "here", "type": "Cluster" },
+        });
+        let path = &path;
+        async move { client.post(path, &request).await.expect(202) }
+    });
+    futures::stream::iter(requests)
+        .buffer_unordered(AT_ONCE)
+        .for_each(|_| std::future::ready(()))
+        .await;
+    for state in ["NotStarted", "Running"] {
+        let path = paths::versioned(&client.account.operations());
+        let path = format!("{path}&state={state}&count=1");
+        eventually("every service is there", async || {
+            let left = client.get(&path).await.expect(200).value();
+            left["value"].as_array().unwrap().is_empty().then_some(())
+        })
+        .await;
+    }
+}
+
+/// One of everything, so that lazy parts are there in both measurements.
+async fn touch(client: &Client) {
+    let account = &client.account;
+    for path in [account.models(), account.services(), account.images(), account.operations()] {
+        client.get(&paths::versioned(&path)).await.expect(200);
+    }
+}
+
+async fn time(client: &Client, path: &str, goal: Duration, missed: &mut Vec<String>) {
+    client.get(path).await.expect(200);
+    let mut times = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let began = Instant::now();
+        client.get(path).await.expect(200);
+        times.push(began.elapsed());
+    }
+    times.sort();
+    let shown = path.split("/accounts/").nth(1).unwrap_or(path);
+    let shown = shown.split_once('/').map_or(shown, |(_, below)| below);
+    let shown = shown.replace("api-version=2017-09-01-preview", "").replace("?&", "?");
+    let (median, slowest) = (times[ROUNDS / 2], times[ROUNDS - 1]);
+    println!("| `{}` | {median:.2?} | {slowest:.2?} | {goal:?} |", shown.trim_end_matches('?'));
+    if median > goal {
+        missed.push(format!("{shown}: {median:?}"));
+    }
+}
+
+fn resident_bytes(edge: &Edge) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", edge.process_id())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}

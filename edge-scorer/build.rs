@@ -56,7 +56,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut table = String::from("&[\n");
     for (path, bytes) in &files {
-        writeln!(table, "{}", pack(&packed, path, bytes)?)?;
+        let twin = fs::read(dist.join(format!("{path}.br"))).ok();
+        writeln!(table, "{}", pack(&packed, path, bytes, twin)?)?;
     }
     table.push(']');
     fs::write(packed.join("files.rs"), table)?;
@@ -94,6 +95,8 @@ fn collect(
         let path = entry?.path();
         if path.is_dir() {
             collect(root, &path, files)?;
+        } else if path.extension().is_some_and(|ending| ending == "br") {
+            // A twin of the file beside it, made with more patience than a build script has.
         } else if path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with('.')) {
             let name = path.strip_prefix(root)?.to_string_lossy().replace('\\', "/");
             files.push((name, fs::read(&path)?));
@@ -105,13 +108,23 @@ fn collect(
 /// Writes a file's three forms and returns its entry of the table.
 ///
 /// The forms are named by the content's hash: a build that changed one file compresses one file.
-fn pack(packed: &Path, path: &str, bytes: &[u8]) -> Result<String, Box<dyn Error>> {
+fn pack(
+    packed: &Path,
+    path: &str,
+    bytes: &[u8],
+    made: Option<Vec<u8>>,
+) -> Result<String, Box<dyn Error>> {
     let hash = hex::encode(Sha256::digest(bytes));
     let whole = packed.join(&hash);
     let brotli = packed.join(format!("{hash}.br"));
     let gzip = packed.join(format!("{hash}.gz"));
+    if let Some(made) = &made {
+        fs::write(&brotli, made)?;
+    }
     if !(whole.is_file() && brotli.is_file() && gzip.is_file()) {
-        fs::write(&brotli, brotli_twin(bytes)?)?;
+        if made.is_none() {
+            fs::write(&brotli, brotli_twin(bytes)?)?;
+        }
         fs::write(&gzip, gzip_twin(bytes)?)?;
         fs::write(&whole, bytes)?;
     }

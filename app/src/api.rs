@@ -8,21 +8,33 @@
 //! - A private door: every call here is one that scripts can make too.
 
 mod account;
+mod changes;
 mod client;
+mod directory;
+mod events;
 mod failure;
 mod images;
+mod lists;
+mod manifests;
 mod models;
 mod operations;
 mod query;
+mod reachable;
 mod scoring;
 mod services;
 mod session;
 mod uploads;
 
 pub(crate) use account::{AccountClient, last_segment, same_origin};
+pub(crate) use changes::{Change, Changes, quoted};
 pub(crate) use client::EdgeClient;
+pub(crate) use directory::AccountDraft;
 pub(crate) use failure::{EdgeError, Failure};
+pub(crate) use lists::Wanted;
+pub(crate) use models::{ModelCheck, ModelUsers};
 pub(crate) use query::{Phase, Query};
+pub(crate) use reachable::Reachable;
 pub(crate) use scoring::ScoreAnswer;
+pub(crate) use services::create_request;
 pub(crate) use session::AccountRef;
 pub(crate) use uploads::Upload;

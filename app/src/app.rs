@@ -9,10 +9,11 @@ use crate::{
     components::{
         Clock, Glyph, Icon, Loaded, NavItem, Shell, ToastBox, use_toasts, wear_kept_theme,
     },
+    locale,
     navigation::{Navigation, use_navigation},
     pages::{self, Deploying},
-    route::{Page, Route},
-    text::{fill, language, t},
+    route::{AccessTab, Page, Route},
+    text::{fill, t},
 };
 
 /// Who is signed in and what they may see; everything a page needs to know of the session.
@@ -20,6 +21,22 @@ use crate::{
 pub(crate) struct Session {
     pub(crate) me: Me,
     pub(crate) accounts: Vec<AccountRef>,
+}
+
+impl Session {
+    fn without_token(&self) -> Self {
+        Self { me: Me { csrf_token: None, ..self.me.clone() }, accounts: self.accounts.clone() }
+    }
+
+    /// The account of a key.
+    fn current(&self, edge: EdgeClient, key: &str) -> Option<CurrentAccount> {
+        let account = self.accounts.iter().find(|account| account.key == key)?;
+        Some(CurrentAccount {
+            client: AccountClient::new(edge, account.path.clone()),
+            key: key.to_owned(),
+            actions: self.me.actions.clone(),
+        })
+    }
 }
 
 /// The account that the address names.
@@ -53,12 +70,14 @@ pub(crate) fn use_account() -> CurrentAccount {
     expect_context::<CurrentAccount>()
 }
 
+/// Whether the frame has been drawn for somebody.
+#[derive(Clone, Copy)]
+struct BeenIn(RwSignal<bool>);
+
 /// Draws the site.
 pub(crate) fn start() {
     wear_kept_theme();
-    if let Some(root) = document().document_element() {
-        let _ = root.set_attribute("lang", language().tag());
-    }
+    locale::start();
     if let Some(boot) = document().get_element_by_id("boot") {
         boot.remove();
     }
@@ -71,13 +90,18 @@ fn App() -> impl IntoView {
     let edge = EdgeClient::new();
     provide_context(navigation);
     provide_context(edge);
-    provide_context(ToastBox::new());
+    provide_context(edge.reachable());
+    provide_context(ToastBox::new(edge.changes()));
     provide_context(Clock::start());
     provide_context(Deploying::new());
 
     let route = navigation.route();
+    // Who has not been in yet is led to the sign-in; who was in signs in over the page.
+    let been_in = RwSignal::new(false);
+    provide_context(BeenIn(been_in));
     Effect::new(move |_| {
-        if edge.signed_out().get() && route.get_untracked() != Route::SignIn {
+        let outside = route.get_untracked() == Route::SignIn || been_in.get_untracked();
+        if edge.signed_out().get() && !outside {
             let back = paths::encode(&navigation.current());
             navigation.replace(&format!("{}?return={back}", paths::SIGN_IN));
         }
@@ -85,6 +109,7 @@ fn App() -> impl IntoView {
     let outside = Memo::new(move |_| route.get() == Route::SignIn);
     move || {
         if outside.get() {
+            been_in.set(false);
             view! { <pages::SignInPage /> }.into_any()
         } else {
             edge.signed_out().set(false);
@@ -97,14 +122,21 @@ fn App() -> impl IntoView {
 #[component]
 fn Inside(route: Memo<Route>) -> impl IntoView {
     let edge = expect_context::<EdgeClient>();
-    let session = Query::new(move || async move {
-        let me = edge.me().await?;
-        let accounts = edge.accounts().await?;
-        Ok(Session { me, accounts })
+    let session = Query::new(move || {
+        edge.accounts_change().track();
+        async move {
+            let me = edge.me().await?;
+            let accounts = edge.accounts().await?;
+            Ok(Session { me, accounts })
+        }
     });
     view! {
         <Loaded query=session let:session>
-            <Frame route session=session.get_untracked() />
+            {
+                // A new CSRF token is no reason to draw everything again; another account is.
+                let shown = Memo::new(move |_| session.with(Session::without_token));
+                move || view! { <Frame route session=shown.get() /> }
+            }
         </Loaded>
     }
 }
@@ -113,6 +145,7 @@ fn Inside(route: Memo<Route>) -> impl IntoView {
 fn Frame(route: Memo<Route>, session: Session) -> impl IntoView {
     let navigation = use_navigation();
     let edge = expect_context::<EdgeClient>();
+    expect_context::<BeenIn>().0.set(true);
     let first = session.accounts.first().map(|account| account.key.clone()).unwrap_or_default();
     let known: Vec<String> = session.accounts.iter().map(|account| account.key.clone()).collect();
 
@@ -139,17 +172,20 @@ fn Frame(route: Memo<Route>, session: Session) -> impl IntoView {
         Route::Account(key, page) if known.contains(&key) => Some((key, page.without_tab())),
         _ => None,
     });
+    let palette_open = RwSignal::new(false);
+    let known_accounts = session.clone();
+    let palette = move || {
+        let account = known_accounts.current(edge, &key.get())?;
+        Some(view! { <pages::Places account open=palette_open /> })
+    };
     let waiting = Memo::new(move |_| route.get() == Route::Home);
     let nobody = session.accounts.is_empty();
     let content = move || match shown.get() {
         Some((key, page)) => {
-            if let Some(account) = session.accounts.iter().find(|account| account.key == key) {
-                provide_context(CurrentAccount {
-                    client: AccountClient::new(edge, account.path.clone()),
-                    key,
-                    actions: session.me.actions.clone(),
-                });
+            if let Some(account) = session.current(edge, &key) {
+                provide_context(account);
             }
+            provide_context(session.clone());
             pages::page(page)
         }
         None if nobody => view! { <pages::NoAccountPage /> }.into_any(),
@@ -162,27 +198,34 @@ fn Frame(route: Memo<Route>, session: Session) -> impl IntoView {
             items=Signal::derive(items)
             current=Signal::derive(current)
             page=Signal::derive(move || route.get().href())
+            away=edge.reachable().away()
+            on_search=move |()| palette_open.set(true)
             footer
         >
             {content}
         </Shell>
+        {palette}
+        <pages::SignInAgain />
     }
 }
 
-const NAVIGATION: [(Page, Glyph); 5] = [
-    (Page::Overview, Glyph::Overview),
-    (Page::Models, Glyph::Model),
-    (Page::Images, Glyph::Image),
-    (Page::Services, Glyph::Service),
-    (Page::Operations, Glyph::Operation),
+/// What stands in the navigation; the palette knows the other pages too.
+const NAVIGATION: [Page; 8] = [
+    Page::Overview,
+    Page::Models,
+    Page::Manifests,
+    Page::Images,
+    Page::Services,
+    Page::Operations,
+    Page::Accounts,
+    Page::Access(AccessTab::Me),
 ];
 
 fn nav_items(key: &str) -> Vec<NavItem> {
-    let labels = [t().overview, t().models, t().images, t().services, t().operations];
-    NAVIGATION
+    pages::named_pages()
         .into_iter()
-        .zip(labels)
-        .map(|((page, glyph), label)| NavItem {
+        .filter(|(page, ..)| NAVIGATION.contains(page))
+        .map(|(page, label, glyph)| NavItem {
             label,
             glyph,
             href: Route::Account(key.to_owned(), page).href(),
@@ -193,7 +236,7 @@ fn nav_items(key: &str) -> Vec<NavItem> {
 /// The entry of the navigation that a page belongs to.
 fn nav_place(page: &Page) -> Option<usize> {
     let section = page.clone().section();
-    NAVIGATION.iter().position(|(page, _)| *page == section)
+    NAVIGATION.iter().position(|page| *page == section)
 }
 
 /// Who is signed in, where, and the way out.

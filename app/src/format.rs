@@ -2,12 +2,27 @@
 
 use std::time::Duration;
 
+/// A number with so many digits after the point, as the reader's locale writes it.
+pub(crate) fn decimal(value: f64, digits: usize) -> String {
+    if cfg!(target_arch = "wasm32") {
+        crate::locale::decimal(value, digits)
+    } else {
+        format!("{value:.digits$}")
+    }
+}
+
+/// A count, grouped as the reader's locale does.
+#[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
+pub(crate) fn count(n: u64) -> String {
+    decimal(n as f64, 0)
+}
+
 /// `1.4 MB`, in powers of 1,000 as storage is sold and downloads are counted.
 pub(crate) fn bytes(n: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     let mut value = n as f64;
     if value < 1000.0 {
-        return format!("{n} B");
+        return format!("{} B", decimal(value, 0));
     }
     let mut unit = "B";
     for next in ["kB", "MB", "GB", "TB"] {
@@ -18,20 +33,20 @@ pub(crate) fn bytes(n: u64) -> String {
         unit = next;
     }
     let digits = if value < 9.95 { 1 } else { 0 };
-    format!("{value:.digits$} {unit}")
+    format!("{} {unit}", decimal(value, digits))
 }
 
 /// `3.2 ms`, `840 µs`, `1.5 s`.
 pub(crate) fn duration(took: Duration) -> String {
     let seconds = took.as_secs_f64();
     if seconds < 0.001 {
-        format!("{:.0} µs", seconds * 1e6)
+        format!("{} µs", decimal(seconds * 1e6, 0))
     } else if seconds < 0.01 {
-        format!("{:.1} ms", seconds * 1e3)
+        format!("{} ms", decimal(seconds * 1e3, 1))
     } else if seconds < 1.0 {
-        format!("{:.0} ms", seconds * 1e3)
+        format!("{} ms", decimal(seconds * 1e3, 0))
     } else {
-        format!("{seconds:.1} s")
+        format!("{} s", decimal(seconds, 1))
     }
 }
 

@@ -15,8 +15,12 @@
 
 mod api;
 mod app;
+mod compare;
 mod components;
 mod format;
+mod guest;
+mod layout;
+mod locale;
 mod navigation;
 mod pages;
 mod route;

@@ -97,9 +97,31 @@ impl Navigation {
         })
     }
 
+    /// The tab of a model's page.
+    pub(crate) fn model_tab(self) -> Memo<crate::route::ModelTab> {
+        Memo::new(move |_| match self.path.with(|path| Route::parse(path)) {
+            Route::Account(_, Page::Model(_, tab)) => tab,
+            _ => crate::route::ModelTab::Summary,
+        })
+    }
+
+    /// The tab of the page about access.
+    pub(crate) fn access_tab(self) -> Memo<crate::route::AccessTab> {
+        Memo::new(move |_| match self.path.with(|path| Route::parse(path)) {
+            Route::Account(_, Page::Access(tab)) => tab,
+            _ => crate::route::AccessTab::Me,
+        })
+    }
+
     /// One value of the query.
     pub(crate) fn query(self, name: &'static str) -> Memo<Option<String>> {
         Memo::new(move |_| self.search.with(|search| query_value(search, name)))
+    }
+
+    /// Changes one value of the query in place; `None` takes it out.
+    pub(crate) fn set_query(self, name: &str, value: Option<&str>) {
+        let search = with_query(&self.search.get_untracked(), name, value);
+        self.replace(&format!("{}{search}", self.path.get_untracked()));
     }
 
     /// Path and query, to come back to.
@@ -150,6 +172,20 @@ pub(crate) fn query_value(search: &str, name: &str) -> Option<String> {
         .filter(|value| !value.is_empty())
 }
 
+/// The query with one value changed; the others stay as they are.
+fn with_query(search: &str, name: &str, value: Option<&str>) -> String {
+    let mut pairs: Vec<String> = search
+        .trim_start_matches('?')
+        .split('&')
+        .filter(|pair| !pair.is_empty() && pair.split('=').next() != Some(name))
+        .map(str::to_owned)
+        .collect();
+    if let Some(value) = value.filter(|value| !value.is_empty()) {
+        pairs.push(format!("{name}={}", shared::paths::encode(value)));
+    }
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+}
+
 /// The navigation of this site.
 pub(crate) fn use_navigation() -> Navigation {
     expect_context::<Navigation>()
@@ -164,5 +200,12 @@ mod tests {
         assert_eq!(query_value("?a=1&search=iris%20v+2", "search"), Some("iris v 2".into()));
         assert_eq!(query_value("?search=", "search"), None);
         assert_eq!(query_value("", "search"), None);
+    }
+
+    #[test]
+    fn one_value_of_the_query_changes_and_the_others_stay() {
+        assert_eq!(with_query("?a=1&b=2", "a", Some("x y")), "?b=2&a=x%20y");
+        assert_eq!(with_query("?a=1", "a", None), "");
+        assert_eq!(with_query("", "a", Some("1")), "?a=1");
     }
 }

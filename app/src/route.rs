@@ -7,7 +7,7 @@
 //! - `Route::parse(route.href()) == route` for every route.
 //! - The account is part of every address below it, so that a link means the same for everybody.
 
-use shared::{ImageId, ModelId, OperationId, paths};
+use shared::{ImageId, ManifestId, ModelId, OperationId, paths};
 
 /// The root of every address.
 const ROOT: &str = "/console";
@@ -34,8 +34,14 @@ pub(crate) enum Page {
     Models,
     /// Registers a model.
     NewModel,
-    /// One version of a model.
-    Model(ModelId),
+    /// One version of a model, on one of its tabs.
+    Model(ModelId, ModelTab),
+    /// What images are made of.
+    Manifests,
+    /// Registers a manifest.
+    NewManifest,
+    /// One version of a manifest.
+    Manifest(ManifestId),
     /// Packed models.
     Images,
     /// One version of an image.
@@ -50,6 +56,59 @@ pub(crate) enum Page {
     Operations,
     /// One operation.
     Operation(OperationId),
+    /// Model management accounts.
+    Accounts,
+    /// Who may do what.
+    Access(AccessTab),
+    /// What this tab has changed, as commands.
+    Changes,
+    /// The design system.
+    Design,
+}
+
+/// The parts of a model's page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum ModelTab {
+    /// What it is, takes and gives.
+    Summary,
+    /// Its operators, drawn.
+    Graph,
+    /// Its versions, side by side.
+    Versions,
+}
+
+impl ModelTab {
+    /// In the order they are shown.
+    pub(crate) const ALL: [Self; 3] = [Self::Summary, Self::Graph, Self::Versions];
+
+    fn segment(self) -> Option<&'static str> {
+        match self {
+            Self::Summary => None,
+            Self::Graph => Some("graph"),
+            Self::Versions => Some("versions"),
+        }
+    }
+}
+
+/// The parts of the page about access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum AccessTab {
+    /// Who am I, and what may I do.
+    Me,
+    /// The clients that sign in with a secret.
+    Principals,
+}
+
+impl AccessTab {
+    /// In the order they are shown.
+    pub(crate) const ALL: [Self; 2] = [Self::Me, Self::Principals];
+
+    fn segment(self) -> Option<&'static str> {
+        match self {
+            Self::Me => None,
+            Self::Principals => Some("principals"),
+        }
+    }
 }
 
 /// The parts of a service's page.
@@ -126,7 +185,14 @@ impl Page {
             [] => Self::Overview,
             ["models"] => Self::Models,
             ["models", "new"] => Self::NewModel,
-            ["models", id] => Self::Model(id.parse().ok()?),
+            ["models", id] => Self::Model(id.parse().ok()?, ModelTab::Summary),
+            ["models", id, tab] => {
+                let tab = ModelTab::ALL.into_iter().find(|t| t.segment() == Some(tab))?;
+                Self::Model(id.parse().ok()?, tab)
+            }
+            ["manifests"] => Self::Manifests,
+            ["manifests", "new"] => Self::NewManifest,
+            ["manifests", id] => Self::Manifest(id.parse().ok()?),
             ["images"] => Self::Images,
             ["images", id] => Self::Image(id.parse().ok()?),
             ["services"] => Self::Services,
@@ -138,6 +204,13 @@ impl Page {
             }
             ["operations"] => Self::Operations,
             ["operations", id] => Self::Operation(id.parse().ok()?),
+            ["accounts"] => Self::Accounts,
+            ["access"] => Self::Access(AccessTab::Me),
+            ["access", tab] => {
+                Self::Access(AccessTab::ALL.into_iter().find(|t| t.segment() == Some(tab))?)
+            }
+            ["changes"] => Self::Changes,
+            ["design"] => Self::Design,
             _ => return None,
         })
     }
@@ -147,7 +220,14 @@ impl Page {
             Self::Overview => vec![],
             Self::Models => vec!["models".into()],
             Self::NewModel => vec!["models".into(), "new".into()],
-            Self::Model(id) => vec!["models".into(), id.to_string()],
+            Self::Model(id, tab) => {
+                let mut parts = vec!["models".into(), id.to_string()];
+                parts.extend(tab.segment().map(Into::into));
+                parts
+            }
+            Self::Manifests => vec!["manifests".into()],
+            Self::NewManifest => vec!["manifests".into(), "new".into()],
+            Self::Manifest(id) => vec!["manifests".into(), id.to_string()],
             Self::Images => vec!["images".into()],
             Self::Image(id) => vec!["images".into(), id.to_string()],
             Self::Services => vec!["services".into()],
@@ -159,6 +239,14 @@ impl Page {
             }
             Self::Operations => vec!["operations".into()],
             Self::Operation(id) => vec!["operations".into(), id.to_string()],
+            Self::Accounts => vec!["accounts".into()],
+            Self::Access(tab) => {
+                let mut parts = vec!["access".into()];
+                parts.extend(tab.segment().map(Into::into));
+                parts
+            }
+            Self::Changes => vec!["changes".into()],
+            Self::Design => vec!["design".into()],
         }
     }
 
@@ -166,10 +254,15 @@ impl Page {
     pub(crate) fn section(self) -> Self {
         match self {
             Self::Overview => Self::Overview,
-            Self::Models | Self::NewModel | Self::Model(_) => Self::Models,
+            Self::Models | Self::NewModel | Self::Model(..) => Self::Models,
+            Self::Manifests | Self::NewManifest | Self::Manifest(_) => Self::Manifests,
             Self::Images | Self::Image(_) => Self::Images,
             Self::Services | Self::Deploy | Self::Service(..) => Self::Services,
             Self::Operations | Self::Operation(_) => Self::Operations,
+            Self::Accounts => Self::Accounts,
+            Self::Access(_) => Self::Access(AccessTab::Me),
+            Self::Changes => Self::Changes,
+            Self::Design => Self::Design,
         }
     }
 
@@ -177,6 +270,8 @@ impl Page {
     pub(crate) fn without_tab(self) -> Self {
         match self {
             Self::Service(name, _) => Self::Service(name, ServiceTab::Summary),
+            Self::Model(id, _) => Self::Model(id, ModelTab::Summary),
+            Self::Access(_) => Self::Access(AccessTab::Me),
             other => other,
         }
     }
@@ -220,14 +315,21 @@ mod tests {
             Page::Overview,
             Page::Models,
             Page::NewModel,
-            Page::Model(id.parse().unwrap()),
+            Page::Manifests,
+            Page::NewManifest,
+            Page::Manifest(id.parse().unwrap()),
             Page::Images,
             Page::Image(id.parse().unwrap()),
             Page::Services,
             Page::Deploy,
             Page::Operations,
             Page::Operation(id.parse().unwrap()),
+            Page::Accounts,
+            Page::Changes,
+            Page::Design,
         ];
+        pages.extend(ModelTab::ALL.map(|tab| Page::Model(id.parse().unwrap(), tab)));
+        pages.extend(AccessTab::ALL.map(Page::Access));
         pages.extend(ServiceTab::ALL.map(|tab| Page::Service("breast-cancer".into(), tab)));
 
         for page in pages {

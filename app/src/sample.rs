@@ -1,11 +1,17 @@
-//! From a signature to a call: the form's columns, the request document, the shell command.
+//! From a signature to a call: the form's columns, the request document, sample code.
 //!
 //! # Invariants
-//! - What the form sends is what the `curl` line sends: both come from one document.
+//! - What the form sends is what the sample code sends: both come from one document.
 //! - A number is passed on as it was typed; nothing is rounded through a float here.
+
+mod code;
+mod table;
 
 use serde_json::{Map, Value, json};
 use shared::{ElementType, Role, Signature, TensorSpec};
+
+pub(crate) use code::{CodeLanguage, code};
+pub(crate) use table::{BadTable, document_of_table};
 
 /// Most fields that a form may have.
 const FORM_COLUMNS: u64 = 64;
@@ -115,14 +121,20 @@ fn json_number(text: &str) -> Option<serde_json::Number> {
 
 /// The request document of one row of typed values.
 pub(crate) fn document(signature: &Signature, columns: &[Column], values: &[Value]) -> Value {
-    let row = if signature.inputs.len() == 1 {
-        Value::Array(values.to_vec())
-    } else {
-        let named =
-            columns.iter().zip(values).map(|(column, value)| (column.name.clone(), value.clone()));
-        Value::Object(named.collect::<Map<_, _>>())
+    let one_input = signature.inputs.len() == 1;
+    json!({ "data": document_of_rows(columns, one_input, vec![values.to_vec()]) })
+}
+
+/// Rows of typed values: arrays where there is one input, else objects by name.
+fn document_of_rows(columns: &[Column], one_input: bool, rows: Vec<Vec<Value>>) -> Value {
+    let row = |values: Vec<Value>| {
+        if one_input {
+            return Value::Array(values);
+        }
+        let names = columns.iter().map(|column| column.name.clone());
+        Value::Object(names.zip(values).collect::<Map<_, _>>())
     };
-    json!({ "data": [row] })
+    Value::Array(rows.into_iter().map(row).collect())
 }
 
 /// A document to start editing from; `None` where even an example would be too long to edit.
@@ -186,24 +198,6 @@ fn write_readable(value: &Value, indent: &str, out: &mut String) {
         }
         other => out.push_str(&other.to_string()),
     }
-}
-
-/// The shell command that makes the same call.
-pub(crate) fn curl(url: &str, key: &str, document: &str) -> String {
-    // Compact where it is JSON; what is half typed is passed on as it stands.
-    let body = serde_json::from_str::<Value>(document)
-        .map_or_else(|_| document.to_owned(), |value| value.to_string());
-    format!(
-        "curl -sS {} \\\n  -H {} \\\n  -H 'Content-Type: application/json' \\\n  -d {}",
-        quoted(url),
-        quoted(&format!("Authorization: Bearer {key}")),
-        quoted(&body)
-    )
-}
-
-/// A word that a POSIX shell passes on unchanged.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// One class and its probability.
@@ -293,14 +287,6 @@ mod tests {
 
         assert!(text.contains("    [1, null],\n    [2.5, \"x\"]\n  ]"), "{text}");
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
-    }
-
-    #[test]
-    fn the_shell_command_survives_quotes() {
-        let line = curl("http://h/score", "k'y", r#"{"data": [["it's"]]}"#);
-
-        assert!(line.contains(r"Bearer k'\''y"), "{line}");
-        assert!(line.contains(r#"-d '{"data":[["it'\''s"]]}'"#), "{line}");
     }
 
     #[test]

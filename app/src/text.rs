@@ -1,15 +1,22 @@
 //! Every word the console says, in one place, complete for each language or it does not compile.
 //!
-//! [`t`] gives the words of the reader's language. A language is one constant of [`Words`]
-//! (`text/english.rs` declares the type by its example; Korean, Traditional Chinese and Japanese
-//! will be constants of the same type, so a missing word is a compile error). Words with places to
-//! fill hold `{name}` and go through [`fill`].
+//! [`t`] gives the words of the reader's language. A language is one table of [`Words`]
+//! (`text/english.rs` declares the type by its example), so a missing word is a compile error. Words
+//! with places to fill hold `{name}` and go through [`fill`].
+//!
+//! The language is chosen once, before anything is drawn: by the reader's setting, else by the
+//! browser. Choosing another loads the page again, so that no word of the old one stays behind.
 //!
 //! # Deliberately absent
-//! - Dates and numbers: the browser writes them in the reader's locale (`components::moment`).
+//! - Dates and numbers: the browser writes them in the reader's locale (`locale`).
 //! - The server's own messages, which come in the server's language.
 
+mod chinese;
 mod english;
+mod japanese;
+mod korean;
+
+use std::sync::atomic::{AtomicU8, Ordering};
 
 pub(crate) use english::Words;
 
@@ -17,26 +24,74 @@ pub(crate) use english::Words;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Language {
     English,
+    Korean,
+    TraditionalChinese,
+    Japanese,
 }
 
 impl Language {
+    /// In the order they are offered.
+    pub(crate) const ALL: [Self; 4] =
+        [Self::English, Self::Korean, Self::TraditionalChinese, Self::Japanese];
+
     /// The tag for `<html lang>` and for the browser's formatters.
     pub(crate) fn tag(self) -> &'static str {
         match self {
             Self::English => "en",
+            Self::Korean => "ko",
+            Self::TraditionalChinese => "zh-Hant",
+            Self::Japanese => "ja",
         }
     }
 
-    /// The best language for what a browser asks for, such as `ko-KR`.
-    pub(crate) fn for_browser(_wanted: Option<&str>) -> Self {
-        Self::English
+    /// What its own speakers call it.
+    pub(crate) fn own_name(self) -> &'static str {
+        match self {
+            Self::English => "English",
+            Self::Korean => "한국어",
+            Self::TraditionalChinese => "繁體中文",
+            Self::Japanese => "日本語",
+        }
+    }
+
+    /// The language of a tag such as `ko-KR`, if the console speaks it.
+    pub(crate) fn of_tag(tag: &str) -> Option<Self> {
+        let primary = tag.split(['-', '_']).next().unwrap_or_default();
+        match primary.to_ascii_lowercase().as_str() {
+            "en" => Some(Self::English),
+            "ko" => Some(Self::Korean),
+            "zh" => Some(Self::TraditionalChinese),
+            "ja" => Some(Self::Japanese),
+            _ => None,
+        }
+    }
+
+    /// What the reader has set, else the first of the browser's languages that the console speaks.
+    pub(crate) fn choose<'a>(
+        kept: Option<&str>,
+        browser: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        kept.and_then(Self::of_tag)
+            .or_else(|| browser.into_iter().find_map(Self::of_tag))
+            .unwrap_or(Self::English)
     }
 
     fn words(self) -> &'static Words {
         match self {
             Self::English => &english::ENGLISH,
+            Self::Korean => &korean::KOREAN,
+            Self::TraditionalChinese => &chinese::CHINESE,
+            Self::Japanese => &japanese::JAPANESE,
         }
     }
+}
+
+static SPOKEN: AtomicU8 = AtomicU8::new(0);
+
+/// Settles the language; called once, before the first word.
+pub(crate) fn speak(language: Language) {
+    let place = Language::ALL.iter().position(|known| *known == language).unwrap_or(0);
+    SPOKEN.store(u8::try_from(place).unwrap_or(0), Ordering::Relaxed);
 }
 
 /// The words of the reader's language.
@@ -46,7 +101,8 @@ pub(crate) fn t() -> &'static Words {
 
 /// The reader's language.
 pub(crate) fn language() -> Language {
-    Language::for_browser(None)
+    let place = usize::from(SPOKEN.load(Ordering::Relaxed));
+    Language::ALL.get(place).copied().unwrap_or(Language::English)
 }
 
 /// Puts values into a text's `{name}` places.
@@ -85,5 +141,33 @@ mod tests {
 
         assert_eq!(text, "Delete {version}, version 3?");
         assert_eq!(fill("{unknown} {", &[]), "{unknown} {");
+    }
+
+    #[test]
+    fn the_setting_comes_before_the_browser_and_english_after_both() {
+        assert_eq!(Language::choose(Some("ja"), ["ko-KR"]), Language::Japanese);
+        assert_eq!(Language::choose(None, ["fr-FR", "zh-TW"]), Language::TraditionalChinese);
+        assert_eq!(Language::choose(Some("xx"), ["fr"]), Language::English);
+    }
+
+    #[test]
+    fn every_language_fills_the_same_places() {
+        let places = |text: &str| {
+            let mut names: Vec<String> = text
+                .split('{')
+                .skip(1)
+                .filter_map(|rest| rest.split_once('}'))
+                .map(|(name, _)| name.to_owned())
+                .collect();
+            names.sort_unstable();
+            names
+        };
+        let english = english::ENGLISH.entries();
+        for language in Language::ALL {
+            for ((key, here), (_, original)) in language.words().entries().iter().zip(&english) {
+                assert_eq!(places(here), places(original), "{} in {language:?}", key);
+                assert!(!here.trim().is_empty(), "{key} in {language:?}");
+            }
+        }
     }
 }

@@ -23,6 +23,7 @@ mod audit;
 mod bootstrap;
 mod deployments;
 mod errors;
+mod graph;
 mod ids;
 mod images;
 mod manifests;
@@ -49,6 +50,7 @@ pub use audit::{AuditEntry, AuditOutcome};
 pub use bootstrap::Bootstrap;
 pub use deployments::Deployment;
 pub use errors::{ArmError, ArmErrorBody, ErrorBody, ErrorCode, ErrorDetail};
+pub use graph::{Graph, GraphAttribute, GraphEdge, GraphNode, GraphNodeKind};
 pub use ids::{
     DeploymentId, ImageId, InvalidId, ManifestId, ModelId, OperationId, ServiceId, UploadId,
 };

@@ -105,6 +105,11 @@ impl AccountPath {
         format!("{}/models/{id}/signature", self.0)
     }
 
+    /// `{B}/models/{id}/graph`.
+    pub fn model_graph(&self, id: ModelId) -> String {
+        format!("{}/models/{id}/graph", self.0)
+    }
+
     /// `{B}/manifests`.
     pub fn manifests(&self) -> String {
         format!("{}/manifests", self.0)
@@ -125,7 +130,7 @@ impl AccountPath {
         format!("{}/images/{id}", self.0)
     }
 
-    /// `{B}/images/{id}/{part}`: `signature`, `log`, `module.wasm` or `content`.
+    /// `{B}/images/{id}/{part}`: `signature`, `log`, `module.wasm`, `portable.wasm` or `content`.
     pub fn image_part(&self, id: ImageId, part: &str) -> String {
         format!("{}/images/{id}/{part}", self.0)
     }

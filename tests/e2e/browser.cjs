@@ -17,11 +17,14 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-/** What the Rust side tells: `{url, signInLink, clientId, clientSecret, model, screenshots, chromium}`. */
+/** What the Rust side tells: `{url, signInLink, clientId, clientSecret, model, table, screenshots, chromium}`. */
 const settings = JSON.parse(process.env.JOURNEY);
 
-/** Runs `journey(page, settings)` on a fresh profile and ends the process with its verdict. */
-async function travel(name, journey, options = {}) {
+/**
+ * Runs `journey(page, settings)` on a fresh profile and ends the process with its verdict.
+ * `options.expects` is what the page may complain about; everything else goes to the browser's context.
+ */
+async function travel(name, journey, { expects, ...options } = {}) {
   const browser = await chromium.launch({ executablePath: settings.chromium, args: FLAGS });
   const context = await browser.newContext({
     viewport: { width: 1280, height: 900 },
@@ -32,9 +35,12 @@ async function travel(name, journey, options = {}) {
   context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   const complaints = [];
-  page.on("pageerror", (error) => complaints.push(`exception: ${error}`));
+  const complain = (text) => {
+    if (!expects?.test(text)) complaints.push(text);
+  };
+  page.on("pageerror", (error) => complain(`exception: ${error}`));
   page.on("console", (message) => {
-    if (message.type() === "error") complaints.push(`console: ${message.text()}`);
+    if (message.type() === "error") complain(`console: ${message.text()} (${message.location().url})`);
   });
   let failure;
   try {
@@ -55,13 +61,19 @@ async function travel(name, journey, options = {}) {
   process.exit(failure ? 1 : 0);
 }
 
-/** Signs in with the one-time link, or with the client's id and secret. */
+/** Signs in with the client's id and secret. */
 async function signIn(page) {
   await page.goto(`${settings.url}/console/sign-in`);
-  await page.getByLabel("Client ID").fill(settings.clientId);
-  await page.getByLabel("Client secret").fill(settings.clientSecret);
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByRole("link", { name: "Models" }).first().waitFor();
+  await page.locator("#client-id").fill(settings.clientId);
+  await page.locator("#client-secret").fill(settings.clientSecret);
+  await page.keyboard.press("Enter");
+  await page.locator("#navigation nav a").first().waitFor();
 }
 
-module.exports = { travel, signIn, settings };
+/** The address of the account's first page, once there is one. */
+async function home(page) {
+  await page.waitForURL(/\/console\/accounts\/[^/]+/);
+  return settings.url + new URL(page.url()).pathname.match(/^\/console\/accounts\/[^/]+/)[0];
+}
+
+module.exports = { travel, signIn, home, settings };

@@ -26,6 +26,20 @@ fn a_visitor_without_a_mouse_signs_in_and_deploys() {
     travel("keyboard", &edge, json!({}));
 }
 
+#[test]
+fn the_console_speaks_the_readers_language() {
+    let edge = Edge::start();
+
+    travel("languages", &edge, json!({}));
+}
+
+#[test]
+fn a_lost_network_and_an_ended_session_lose_nothing_that_was_typed() {
+    let edge = Edge::start();
+
+    travel("resilience", &edge, json!({}));
+}
+
 #[tokio::test]
 async fn every_page_is_accessible_in_light_and_dark_and_fits_a_phone() {
     let edge = Edge::start();
@@ -45,13 +59,18 @@ async fn every_page_is_accessible_in_light_and_dark_and_fits_a_phone() {
     let pages = json!({ "pages": [
         "", "/models", "/models/new",
         format!("/models/{}", published.model.id),
+        format!("/models/{}/graph", published.model.id),
+        format!("/models/{}/versions", published.model.id),
         format!("/models/{}", odd.id),
+        "/manifests", "/manifests/new",
+        format!("/manifests/{}", published.image.manifest_id),
         "/images",
         format!("/images/{}", published.image.id),
         "/services", "/services/cancer", "/services/cancer/try-it", "/services/cancer/deployments",
         "/services/cancer/keys", "/services/cancer/settings",
         "/deploy", "/operations",
         format!("/operations/{operation}"),
+        "/accounts", "/access", "/access/principals", "/changes", "/design",
         "/no-such-page",
     ] });
     tokio::task::spawn_blocking(move || travel("pages", &edge, pages)).await.unwrap();
@@ -66,10 +85,15 @@ fn travel(journey: &str, edge: &Edge, more: Value) {
         "clientId": bootstrap.client_id,
         "clientSecret": bootstrap.client_secret,
         "model": fixtures::onnx_path("breast_cancer_gbdt"),
+        // Two rows of thirty numbers, without headings.
+        "table": [["1.5"; 30].join(","), ["2"; 30].join(",")].join("\n"),
         "screenshots": fixtures::target().join("e2e-screenshots"),
         "chromium": "/usr/bin/chromium",
     });
     settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    if let Ok(gallery) = std::env::var("GALLERY") {
+        settings["gallery"] = gallery.into();
+    }
 
     let output = Command::new("node")
         .arg(scripts().join(format!("{journey}.cjs")))

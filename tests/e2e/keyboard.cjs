@@ -1,4 +1,4 @@
-// Sign in and deploy without touching a mouse: Tab, type, Enter.
+// Sign in and deploy without touching a mouse: Tab, type, Enter; and go somewhere with Ctrl-K.
 
 const assert = require("node:assert");
 const { travel } = require("./browser.cjs");
@@ -31,6 +31,13 @@ travel("keyboard", async (page, { url, clientId, clientSecret, model }) => {
   await page.keyboard.type("typed-service");
   await page.keyboard.press("Enter");
   await page.waitForURL(/services\/typed-service\/try-it/);
+
+  await page.keyboard.press("Control+K");
+  await page.getByRole("combobox", { name: /A page/ }).waitFor();
+  await page.keyboard.type("typed v1");
+  await page.getByRole("option", { name: /typed v1/ }).first().waitFor();
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: /typed v1/ }).waitFor();
 });
 
 function focused(page, look) {
@@ -47,7 +54,7 @@ async function tabTo(page, id) {
 }
 
 async function pressLink(page, name) {
-  await page.getByRole("link", { name }).first().waitFor();
+  await page.getByRole("link", { name, exact: true }).first().waitFor();
   for (let step = 0; step < 80; step += 1) {
     const at = await focused(page, (element) => [element?.tagName, element?.innerText.trim()]);
     if (at[0] === "A" && at[1] === name) return page.keyboard.press("Enter");

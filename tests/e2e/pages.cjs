@@ -2,7 +2,8 @@
 
 const assert = require("node:assert");
 const fs = require("node:fs");
-const { travel, signIn } = require("./browser.cjs");
+const path = require("node:path");
+const { travel, signIn, home, settings } = require("./browser.cjs");
 
 const AXE = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
@@ -14,13 +15,13 @@ travel(
     await page.getByRole("button", { name: "Sign in" }).waitFor();
     breaches.push(...(await look(page, "sign-in")));
     await signIn(page);
-    const home = new URL(page.url()).pathname.match(/^\/console\/accounts\/[^/]+/)[0];
+    const base = await home(page);
     for (const path of pages) {
-      await page.goto(url + home + path);
+      await page.goto(base + path);
       await page.getByRole("heading", { level: 1 }).waitFor();
-      await page.locator("[aria-busy=true]").waitFor({ state: "detached" });
-      await page.waitForLoadState("networkidle").catch(() => {});
-      breaches.push(...(await look(page, path || "overview")));
+      // Everything that is on its way has come.
+      await page.locator(".waiting").first().waitFor({ state: "detached" });
+      breaches.push(...(await look(page, path || "/overview")));
     }
     assert.deepEqual(breaches, []);
   },
@@ -30,19 +31,29 @@ travel(
 
 async function look(page, name) {
   const breaches = [];
+  await page.evaluate(AXE);
   for (const colorScheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    await page.evaluate(AXE);
     const { violations } = await page.evaluate(() => axe.run({ resultTypes: ["violations"] }));
     for (const violation of violations) {
       const places = violation.nodes.map((node) => node.target.join(" ")).slice(0, 5);
       breaches.push(`${name} (${colorScheme}): ${violation.id}: ${violation.help}: ${places.join(", ")}`);
     }
+    await keep(page, name, colorScheme);
   }
   const wide = page.viewportSize();
   await page.setViewportSize({ width: 360, height: 740 });
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   if (overflow > 0) breaches.push(`${name}: ${overflow} px too wide for a screen of 360`);
+  await keep(page, name, "360");
   await page.setViewportSize(wide);
   return breaches;
+}
+
+/** Pictures of every page, for those who ask for them. */
+async function keep(page, name, how) {
+  if (!settings.gallery) return;
+  fs.mkdirSync(settings.gallery, { recursive: true });
+  const file = `${name.replaceAll("/", "_").replace(/^_/, "")}-${how}.png`;
+  await page.screenshot({ path: path.join(settings.gallery, file), fullPage: true });
 }

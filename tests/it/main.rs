@@ -12,6 +12,7 @@ mod cli;
 mod concurrency;
 mod crashes;
 mod fetching;
+mod drawing;
 mod fixtures;
 mod identity;
 mod metrics;

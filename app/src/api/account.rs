@@ -26,6 +26,27 @@ impl AccountClient {
         Self { edge, path }
     }
 
+    /// `{B}`.
+    pub(crate) fn path(&self) -> &AccountPath {
+        &self.path
+    }
+
+    /// The account as a scope of roles.
+    pub(crate) fn arm_id(&self) -> String {
+        let parts: Vec<String> = self
+            .path
+            .base()
+            .split('/')
+            .map(|part| crate::route::decode(part).unwrap_or_default())
+            .collect();
+        match parts.as_slice() {
+            [_, _, _, subscription, _, group, _, name] => {
+                shared::paths::account_arm_id(subscription, group, name)
+            }
+            _ => String::new(),
+        }
+    }
+
     /// Every row of a list, following `nextLink`, up to `limit`.
     pub(super) async fn all<T: DeserializeOwned>(
         &self,

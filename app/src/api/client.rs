@@ -10,13 +10,20 @@ use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::JsValue;
 use web_sys::AbortController;
 
-use super::failure::EdgeError;
+use super::{
+    changes::{Change, Changes},
+    failure::{EdgeError, Failure},
+    reachable::Reachable,
+};
 
 /// Talks to the server this page came from.
 #[derive(Clone, Copy)]
 pub(crate) struct EdgeClient {
     csrf: StoredValue<Option<String>>,
     signed_out: RwSignal<bool>,
+    reachable: Reachable,
+    changes: Changes,
+    accounts_changed: RwSignal<u32>,
 }
 
 /// A request, ready to be sent.
@@ -24,6 +31,10 @@ pub(super) struct Call {
     method: Method,
     path: String,
     body: Option<JsValue>,
+    /// The JSON that `body` holds, to be shown as a command.
+    json: Option<String>,
+    /// Whether the answer is bytes rather than text.
+    binary: bool,
     headers: Vec<(&'static str, String)>,
 }
 
@@ -31,6 +42,8 @@ pub(super) struct Call {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) text: String,
+    /// Only of a call that asked for bytes.
+    pub(super) bytes: Vec<u8>,
     headers: Headers,
 }
 
@@ -47,7 +60,7 @@ impl Drop for AbortGuard {
 
 impl Call {
     pub(super) fn new(method: Method, path: String) -> Self {
-        Self { method, path, body: None, headers: Vec::new() }
+        Self { method, path, body: None, json: None, binary: false, headers: Vec::new() }
     }
 
     pub(super) fn get(path: String) -> Self {
@@ -60,7 +73,27 @@ impl Call {
 
     pub(super) fn json(self, body: &impl Serialize) -> Result<Self, EdgeError> {
         let text = serde_json::to_string(body).map_err(EdgeError::unreadable)?;
-        Ok(self.raw(JsValue::from_str(&text), "application/json"))
+        let mut call = self.raw(JsValue::from_str(&text), "application/json");
+        call.json = Some(text);
+        Ok(call)
+    }
+
+    /// The answer is bytes.
+    pub(super) fn binary(mut self) -> Self {
+        self.binary = true;
+        self
+    }
+
+    /// What is remembered of it; nothing of a question, or of a body that is no JSON.
+    fn as_change(&self) -> Option<Change> {
+        let asks = matches!(self.method, Method::GET | Method::HEAD);
+        let readable = self.body.is_none() || self.json.is_some();
+        (!asks && readable).then(|| Change {
+            method: self.method.to_string(),
+            path: self.path.clone(),
+            body: self.json.clone(),
+            status: 0,
+        })
     }
 
     pub(super) fn raw(mut self, body: JsValue, media_type: &str) -> Self {
@@ -84,7 +117,9 @@ impl Answer {
     }
 
     pub(super) fn failure(&self) -> EdgeError {
-        EdgeError::refused(self.status, &self.text, self.header("x-ms-request-id"))
+        let bytes = String::from_utf8_lossy(&self.bytes);
+        let text = if self.bytes.is_empty() { &self.text } else { &*bytes };
+        EdgeError::refused(self.status, text, self.header("x-ms-request-id"))
     }
 
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, EdgeError> {
@@ -94,7 +129,33 @@ impl Answer {
 
 impl EdgeClient {
     pub(crate) fn new() -> Self {
-        Self { csrf: StoredValue::new(None), signed_out: RwSignal::new(false) }
+        Self {
+            csrf: StoredValue::new(None),
+            signed_out: RwSignal::new(false),
+            reachable: Reachable::new(),
+            changes: Changes::new(),
+            accounts_changed: RwSignal::new(0),
+        }
+    }
+
+    /// Counts the times that accounts were made, changed or deleted here.
+    pub(crate) fn accounts_change(self) -> RwSignal<u32> {
+        self.accounts_changed
+    }
+
+    /// What the frame knows of accounts is old.
+    pub(crate) fn changed_accounts(self) {
+        self.accounts_changed.update(|n| *n = n.wrapping_add(1));
+    }
+
+    /// How it stands with the connection.
+    pub(crate) fn reachable(self) -> Reachable {
+        self.reachable
+    }
+
+    /// What this tab has changed.
+    pub(crate) fn changes(self) -> Changes {
+        self.changes
     }
 
     /// Whether the server has said that nobody is signed in.
@@ -107,9 +168,25 @@ impl EdgeClient {
         self.csrf.set_value(token);
     }
 
-    /// Sends a call and returns its answer, whatever its status.
-    #[expect(clippy::disallowed_methods, reason = "this is the door to the network")]
+    /// Sends a call and returns its answer, whatever its status; remembers changes, and notices
+    /// when the server is away.
     pub(super) async fn exchange(self, call: Call) -> Result<Answer, EdgeError> {
+        let change = call.as_change();
+        let answer = self.exchange_quietly(call).await;
+        match &answer {
+            Ok(answer) => {
+                if let Some(change) = change {
+                    self.changes.keep(Change { status: answer.status, ..change });
+                }
+            }
+            Err(error) if error.failure == Failure::Offline => self.reachable.lost(self),
+            Err(_) => {}
+        }
+        answer
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the door to the network")]
+    pub(super) async fn exchange_quietly(self, call: Call) -> Result<Answer, EdgeError> {
         let mut guard = AbortGuard(AbortController::new().ok());
         let signal = guard.0.as_ref().map(AbortController::signal);
         let changes = !matches!(call.method, Method::GET | Method::HEAD);
@@ -129,9 +206,14 @@ impl EdgeClient {
             None => request.send().await,
         };
         let response = sent.map_err(EdgeError::offline)?;
-        let text = response.text().await.map_err(EdgeError::offline)?;
+        let (text, bytes) = if call.binary {
+            let body = response.binary().await.map_err(EdgeError::offline)?;
+            (String::new(), body)
+        } else {
+            (response.text().await.map_err(EdgeError::offline)?, Vec::new())
+        };
         guard.0 = None;
-        Ok(Answer { status: response.status(), text, headers: response.headers() })
+        Ok(Answer { status: response.status(), text, bytes, headers: response.headers() })
     }
 
     /// Sends a call; a status that is not a success is an error.
@@ -160,6 +242,18 @@ impl EdgeClient {
         body: &impl Serialize,
     ) -> Result<T, EdgeError> {
         self.send(Call::post(path).json(body)?).await?.read()
+    }
+
+    pub(super) async fn put<T: DeserializeOwned>(
+        self,
+        path: String,
+        body: &impl Serialize,
+    ) -> Result<T, EdgeError> {
+        self.send(Call::new(Method::PUT, path).json(body)?).await?.read()
+    }
+
+    pub(super) async fn get_bytes(self, path: String) -> Result<Vec<u8>, EdgeError> {
+        Ok(self.send(Call::get(path).binary()).await?.bytes)
     }
 
     pub(super) async fn delete(self, path: String) -> Result<(), EdgeError> {

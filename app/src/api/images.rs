@@ -34,6 +34,11 @@ impl AccountClient {
         self.edge.delete(versioned(&self.path.image(id))).await
     }
 
+    /// The module for engines other than the server's.
+    pub(crate) async fn portable_module(self, id: ImageId) -> Result<Vec<u8>, EdgeError> {
+        self.edge.get_bytes(versioned(&self.path.image_part(id, "portable.wasm"))).await
+    }
+
     /// Where a browser downloads a part of an image; the session cookie opens it.
     pub(crate) fn image_download(&self, id: ImageId, part: &str) -> String {
         versioned(&self.path.image_part(id, part))

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 use shared::{
-    Manifest, ManifestRequest, Model, ModelId, ModelRequest, RuntimeType, Signature, TargetRuntime,
-    UnsupportedOperator, paths::versioned,
+    Graph, Manifest, ManifestRequest, Model, ModelId, ModelRequest, Page, RuntimeType, Service,
+    Signature, TargetRuntime, UnsupportedOperator, paths::versioned,
 };
 
 use super::{account::AccountClient, client::Call, failure::EdgeError};
@@ -14,6 +14,13 @@ pub(crate) struct ModelCheck {
     /// Absent where it could not be told.
     pub(crate) signature: Option<Signature>,
     pub(crate) unsupported: Vec<UnsupportedOperator>,
+}
+
+/// What is built on a version of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ModelUsers {
+    pub(crate) manifests: Vec<Manifest>,
+    pub(crate) services: Vec<Service>,
 }
 
 #[derive(Deserialize)]
@@ -53,6 +60,24 @@ impl AccountClient {
 
     pub(crate) async fn register_model(self, request: ModelRequest) -> Result<Model, EdgeError> {
         self.edge.post(versioned(&self.path.models()), &request).await
+    }
+
+    /// Its operators; `None` while its bytes are unread or where it has none to draw.
+    pub(crate) async fn model_graph(self, id: ModelId) -> Result<Option<Graph>, EdgeError> {
+        let answer = self.edge.exchange(Call::get(versioned(&self.path.model_graph(id)))).await?;
+        match answer.status {
+            400 | 409 => Ok(None),
+            200 => answer.read().map(Some),
+            _ => Err(answer.failure()),
+        }
+    }
+
+    /// What is built on a version: the newest manifests that name it and services that serve it.
+    pub(crate) async fn model_users(self, id: ModelId) -> Result<ModelUsers, EdgeError> {
+        let of = |path: String| versioned(&format!("{path}?modelId={id}&count=50"));
+        let manifests: Page<Manifest> = self.edge.get(of(self.path.manifests())).await?;
+        let services: Page<Service> = self.edge.get(of(self.path.services())).await?;
+        Ok(ModelUsers { manifests: manifests.value, services: services.value })
     }
 
     pub(crate) async fn delete_model(self, id: ModelId) -> Result<(), EdgeError> {

@@ -1,6 +1,6 @@
 //! Something fetched: fetched again on request or on a timer, abandoned when its page goes.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, pin::Pin, rc::Rc, time::Duration};
 
 use futures::future::{AbortHandle, abortable};
 use gloo_timers::future::sleep;
@@ -24,6 +24,9 @@ impl<T: Send + Sync + 'static> Clone for Query<T> {
 
 impl<T: Send + Sync + 'static> Copy for Query<T> {}
 
+type Pause<T> = Rc<dyn Fn(&T) -> Option<Duration>>;
+type Fetch<T> = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<T, EdgeError>>>>>;
+
 /// How far a [`Query`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -45,7 +48,7 @@ impl<T: Clone + PartialEq + Send + Sync + 'static> Query<T> {
     /// A failed fetch is tried again after ten seconds, so that a page outlives a restart.
     pub(crate) fn polling<F>(
         fetch: impl Fn() -> F + 'static,
-        pause: impl Fn(&T) -> Option<Duration> + Copy + 'static,
+        pause: impl Fn(&T) -> Option<Duration> + 'static,
     ) -> Self
     where
         F: Future<Output = Result<T, EdgeError>> + 'static,
@@ -55,9 +58,21 @@ impl<T: Clone + PartialEq + Send + Sync + 'static> Query<T> {
             failure: RwSignal::new(None),
             again: RwSignal::new(0),
         };
+        this.run(Box::new(move || Box::pin(fetch())), Rc::new(pause));
+        this
+    }
+
+    /// The machinery, once for each type rather than once for each call.
+    fn run(self, fetch: Fetch<T>, pause: Pause<T>) {
+        let this = self;
+        let back = use_context::<super::Reachable>();
         Effect::new(move |_| {
             this.again.track();
+            if let Some(back) = back {
+                back.returned().track();
+            }
             let fetched = fetch();
+            let pause = Rc::clone(&pause);
             let (task, handle): (_, AbortHandle) = abortable(async move {
                 let wait = match fetched.await {
                     Ok(value) => {
@@ -80,7 +95,6 @@ impl<T: Clone + PartialEq + Send + Sync + 'static> Query<T> {
                 let _ = task.await;
             });
         });
-        this
     }
 
     fn accept(self, value: T) {

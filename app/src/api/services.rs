@@ -14,6 +14,28 @@ use super::{
     images::{COMPUTE, Started, started},
 };
 
+/// What the form of a new service sends.
+pub(crate) fn create_request(
+    name: String,
+    image_id: String,
+    settings: ServiceUpdateRequest,
+) -> ServiceCreateRequest {
+    ServiceCreateRequest {
+        name,
+        image_id,
+        compute_resource: ComputeResource {
+            id: Some(COMPUTE.to_owned()),
+            compute_type: Some(ComputeType::Cluster),
+        },
+        num_replicas: settings.num_replicas,
+        auto_scaler: settings.auto_scaler,
+        container_resource_reservation: settings.container_resource_reservation,
+        max_concurrent_requests_per_container: settings.max_concurrent_requests_per_container,
+        app_insights_enabled: settings.app_insights_enabled,
+        data_collection: settings.data_collection,
+    }
+}
+
 impl AccountClient {
     pub(crate) async fn list_services(self) -> Result<Vec<Service>, EdgeError> {
         self.all(self.path.services(), 1000).await
@@ -30,20 +52,7 @@ impl AccountClient {
         image_id: String,
         settings: ServiceUpdateRequest,
     ) -> Result<Started, EdgeError> {
-        let request = ServiceCreateRequest {
-            name,
-            image_id,
-            compute_resource: ComputeResource {
-                id: Some(COMPUTE.to_owned()),
-                compute_type: Some(ComputeType::Cluster),
-            },
-            num_replicas: settings.num_replicas,
-            auto_scaler: settings.auto_scaler,
-            container_resource_reservation: settings.container_resource_reservation,
-            max_concurrent_requests_per_container: settings.max_concurrent_requests_per_container,
-            app_insights_enabled: settings.app_insights_enabled,
-            data_collection: settings.data_collection,
-        };
+        let request = create_request(name, image_id, settings);
         let call = Call::post(versioned(&self.path.services())).json(&request)?;
         started(&self.edge.send(call).await?)
     }

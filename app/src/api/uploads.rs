@@ -26,11 +26,17 @@ pub(crate) struct Upload {
     /// Bytes that the server has.
     pub(crate) sent: RwSignal<u64>,
     cancelled: RwSignal<bool>,
+    /// What the server calls it, so that it can go on after it has failed.
+    begun: StoredValue<Option<UploadStarted>>,
 }
 
 impl Upload {
     pub(crate) fn new() -> Self {
-        Self { sent: RwSignal::new(0), cancelled: RwSignal::new(false) }
+        Self {
+            sent: RwSignal::new(0),
+            cancelled: RwSignal::new(false),
+            begun: StoredValue::new(None),
+        }
     }
 
     /// Stops after the chunk that is under way and forgets what was sent.
@@ -53,12 +59,7 @@ impl AccountClient {
             reason = "a file's size is a whole number below 2^53"
         )]
         let bytes = size as u64;
-        let request =
-            UploadRequest { path: artifact_path(&file.name()), size: bytes, sha256: None };
-        let begun: UploadStarted =
-            self.edge.post(versioned(&self.path.uploads()), &request).await?;
-
-        let mut offset = begun.offset;
+        let (begun, mut offset) = self.begin(file, bytes, upload).await?;
         let mut failures = 0;
         while offset < bytes {
             if upload.cancelled.try_get_untracked().unwrap_or(true) {
@@ -86,6 +87,29 @@ impl AccountClient {
         }
         let call = Call::post(versioned(&self.path.complete_upload(begun.id)));
         self.edge.send(call).await?.read().map(Some)
+    }
+
+    /// Begins, or goes on where the server says.
+    async fn begin(
+        &self,
+        file: &web_sys::File,
+        size: u64,
+        upload: Upload,
+    ) -> Result<(UploadStarted, u64), EdgeError> {
+        if let Some(begun) = upload.begun.try_get_value().flatten() {
+            match self.upload_offset(begun.id).await {
+                Ok(offset) => return Ok((begun, offset)),
+                // Forgotten meanwhile: from the beginning.
+                Err(error) if error.failure == Failure::Missing => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let request = UploadRequest { path: artifact_path(&file.name()), size, sha256: None };
+        let begun: UploadStarted =
+            self.edge.post(versioned(&self.path.uploads()), &request).await?;
+        upload.begun.try_update_value(|kept| *kept = Some(begun.clone()));
+        let offset = begun.offset;
+        Ok((begun, offset))
     }
 
     async fn send_chunk(

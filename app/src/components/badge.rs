@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::icon::{Glyph, Icon};
 
 /// What a state means for the reader.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Tone {
     Good,
     Busy,

@@ -35,6 +35,9 @@ pub(crate) fn Button(
     /// What it says.
     #[prop(into)]
     label: Signal<String>,
+    /// What it is called where its label is only a sign.
+    #[prop(optional, into)]
+    says: Option<String>,
     /// What it does; a submit button leaves that to its form.
     #[prop(optional, into)]
     on_press: Option<Callback<()>>,
@@ -56,6 +59,8 @@ pub(crate) fn Button(
     view! {
         <button
             class=kind.class()
+            title=says.clone()
+            aria-label=says
             type=if submit { "submit" } else { "button" }
             disabled=move || disabled.get()
             aria-busy=move || busy.get().then_some("true")

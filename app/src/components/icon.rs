@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 /// What an icon shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Glyph {
     Overview,
     Model,
@@ -35,9 +35,65 @@ pub(crate) enum Glyph {
     Rocket,
     Back,
     User,
+    Globe,
+    Manifest,
+    Account,
+    Access,
+    Palette,
+    Graph,
+    Chip,
+    Edit,
+    Plus,
+    Sort,
+    Terminal,
 }
 
 impl Glyph {
+    /// Every one, for the page that shows them.
+    pub(crate) const ALL: [Self; 41] = [
+        Self::Overview,
+        Self::Model,
+        Self::Image,
+        Self::Service,
+        Self::Operation,
+        Self::Upload,
+        Self::Check,
+        Self::Cross,
+        Self::Warning,
+        Self::Info,
+        Self::Clock,
+        Self::Spinner,
+        Self::Stop,
+        Self::Copy,
+        Self::Eye,
+        Self::EyeOff,
+        Self::Refresh,
+        Self::Trash,
+        Self::Play,
+        Self::Menu,
+        Self::Sun,
+        Self::Moon,
+        Self::Auto,
+        Self::SignOut,
+        Self::Key,
+        Self::Search,
+        Self::Download,
+        Self::Rocket,
+        Self::Back,
+        Self::User,
+        Self::Globe,
+        Self::Manifest,
+        Self::Account,
+        Self::Access,
+        Self::Palette,
+        Self::Graph,
+        Self::Chip,
+        Self::Edit,
+        Self::Plus,
+        Self::Sort,
+        Self::Terminal,
+    ];
+
     /// Path data on a 24 by 24 grid, stroke 1.75.
     fn path(self) -> &'static str {
         match self {
@@ -80,6 +136,25 @@ impl Glyph {
                 "M12 15l-3-3c1-4 4-8 10.5-8.5C19 10 15 13.5 12 15zM9 12l-4 .5L3.5 15l4 .5M12 15l-.5 4L9 20.5l-.5-4M15 9.01V9"
             }
             Self::Back => "M11 5l-7 7 7 7M4 12h16",
+            Self::Globe => {
+                "M12 21a9 9 0 100-18 9 9 0 000 18zM3.5 9h17M3.5 15h17M12 3c-5 5.5-5 12.5 0 18M12 3c5 5.5 5 12.5 0 18"
+            }
+            Self::Manifest => "M6 3h8l4 4v14H6zM14 3v4h4M9 12h6M9 16h6",
+            Self::Account => "M4 20V8l8-4 8 4v12zM9 20v-5h6v5M9 10.5h.01M15 10.5h.01",
+            Self::Access => "M12 3l7.5 3v6c0 4.5-3 7.5-7.5 9-4.5-1.5-7.5-4.5-7.5-9V6zM9 12l2 2 4-4",
+            Self::Palette => {
+                "M9 9H6.5A2.5 2.5 0 119 6.5zM9 9h6v6H9zM15 9V6.5A2.5 2.5 0 1117.5 9zM15 15h2.5a2.5 2.5 0 11-2.5 2.5zM9 15v2.5A2.5 2.5 0 116.5 15z"
+            }
+            Self::Graph => {
+                "M5 7a2 2 0 100-4 2 2 0 000 4zM19 7a2 2 0 100-4 2 2 0 000 4zM12 21a2 2 0 100-4 2 2 0 000 4zM5 7v3a3 3 0 003 3h8a3 3 0 003-3V7M12 13v4"
+            }
+            Self::Chip => {
+                "M7 7h10v10H7zM10 3v4M14 3v4M10 17v4M14 17v4M3 10h4M3 14h4M17 10h4M17 14h4"
+            }
+            Self::Edit => "M4 20l1-4L16 5l3 3L8 19zM14 7l3 3",
+            Self::Plus => "M12 5v14M5 12h14",
+            Self::Sort => "M8 5v14M8 5L5 8M8 5l3 3M16 19V5M16 19l-3-3M16 19l3-3",
+            Self::Terminal => "M3 5h18v14H3zM7 9l3 3-3 3M12.5 15H17",
             Self::User => "M12 12a4 4 0 100-8 4 4 0 000 8zM4 20.5c1-4 4-5.5 8-5.5s7 1.5 8 5.5",
         }
     }

@@ -7,7 +7,7 @@ use super::{
     icon::{Glyph, Icon},
 };
 use crate::{
-    api::{Phase, Query},
+    api::{EdgeError, Phase, Query},
     text::t,
 };
 
@@ -23,24 +23,31 @@ where
     T: Clone + PartialEq + Send + Sync + 'static,
     V: IntoView + 'static,
 {
-    let (phase, failure) = (query.phase(), query.failure());
-    let note = move || {
-        let retry = move |()| query.retry();
-        failure.get().map(|error| view! { <FailureNote error retry /> })
+    let build = move || {
+        let value = query.value().get_untracked();
+        value.map(|value| children(Signal::from(value)).into_any()).into_any()
     };
+    stages(query.phase(), query.failure(), Callback::new(move |()| query.retry()), Box::new(build))
+}
+
+/// What does not depend on the value's type.
+fn stages(
+    phase: Memo<Phase>,
+    failure: RwSignal<Option<EdgeError>>,
+    retry: Callback<()>,
+    build: Box<dyn Fn() -> AnyView + Send + Sync>,
+) -> AnyView {
+    let note = move || failure.get().map(|error| view! { <FailureNote error retry /> }.into_any());
     let content = move || match phase.get() {
         Phase::Waiting => view! { <Waiting /> }.into_any(),
         Phase::Failed => ().into_any(),
-        Phase::Ready => query
-            .value()
-            .get_untracked()
-            .map(|value| children(Signal::from(value)).into_any())
-            .into_any(),
+        Phase::Ready => build(),
     };
     view! {
         {note}
         {content}
     }
+    .into_any()
 }
 
 /// Says that something is on its way.

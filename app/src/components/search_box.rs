@@ -1,7 +1,8 @@
 //! Narrows a list; what is typed is part of the address.
 
-use leptos::{prelude::*, tachys::dom::event_target_value};
-use shared::paths::encode;
+use std::time::Duration;
+
+use leptos::{leptos_dom::helpers::debounce, prelude::*, tachys::dom::event_target_value};
 
 use super::icon::{Glyph, Icon};
 use crate::navigation::use_navigation;
@@ -15,13 +16,11 @@ pub(crate) fn SearchBox(
 ) -> impl IntoView {
     let navigation = use_navigation();
     let search = navigation.query("search");
-    let typed = move |event| {
-        let text = event_target_value(&event);
-        let path = window().location().pathname().unwrap_or_default();
-        let query =
-            if text.is_empty() { String::new() } else { format!("?search={}", encode(&text)) };
-        navigation.replace(&format!("{path}{query}"));
-    };
+    // Not a question for every letter.
+    let mut write = debounce(Duration::from_millis(150), move |text: String| {
+        navigation.set_query("search", Some(&text));
+    });
+    let typed = move |event| write(event_target_value(&event));
     view! {
         <div class="search">
             <Icon glyph=Glyph::Search />

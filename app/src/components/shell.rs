@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::{
     icon::{Glyph, Icon},
-    theme::ThemeToggle,
+    theme::{LanguageChoice, ThemeChoice},
     toast::Toasts,
 };
 use crate::text::t;
@@ -30,6 +30,12 @@ pub(crate) fn Shell(
     /// Changes with every page, to fold the navigation again.
     #[prop(into)]
     page: Signal<String>,
+    /// Whether the server does not answer.
+    #[prop(into)]
+    away: Signal<bool>,
+    /// Opens the command palette.
+    #[prop(into)]
+    on_search: Callback<()>,
     /// Account and session, below the navigation.
     footer: AnyView,
     children: Children,
@@ -79,12 +85,24 @@ pub(crate) fn Shell(
                 </button>
             </header>
             <div class="shell-side" id="navigation">
+                <button type="button" class="shell-search" on:click=move |_| on_search.run(())>
+                    <Icon glyph=Glyph::Search />
+                    <span>{t().palette}</span>
+                    <kbd aria-hidden="true">"Ctrl K"</kbd>
+                </button>
                 <nav aria-label=t().navigation>
                     <ul>{links}</ul>
                 </nav>
-                <section class="shell-foot" aria-label=t().session>{footer} <ThemeToggle /></section>
+                <section class="shell-foot" aria-label=t().session>{footer} <LanguageChoice /> <ThemeChoice /></section>
             </div>
-            <main id="content" tabindex="-1">{children()}</main>
+            <main id="content" tabindex="-1">
+                <div role="status">
+                    {move || away.get().then(|| view! {
+                        <p class="note note-bad away"><Icon glyph=Glyph::Warning /> {t().away}</p>
+                    })}
+                </div>
+                {children()}
+            </main>
         </div>
         <Toasts />
     }

@@ -1,6 +1,15 @@
 //! Tables: a caption, column headings, rows that are only built again when they change.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
+
+/// A row as the table keeps it: what tells it apart, and how it is drawn.
+#[derive(Clone)]
+struct KeyedRow {
+    key: String,
+    build: Arc<dyn Fn() -> AnyView + Send + Sync>,
+}
 
 /// A table over a list.
 #[component]
@@ -18,22 +27,39 @@ pub(crate) fn Table<T, R, V>(
 ) -> impl IntoView
 where
     T: Clone + Send + Sync + 'static,
-    R: Fn(T) -> V + Clone + Send + 'static,
+    R: Fn(T) -> V + Clone + Send + Sync + 'static,
     V: IntoView + 'static,
 {
-    let headings =
-        columns.into_iter().map(|name| view! { <th scope="col">{name}</th> }).collect_view();
+    let keyed = move || {
+        let keep = |value: &T| {
+            let (key, value, row) = (key(value), value.clone(), row.clone());
+            KeyedRow { key, build: Arc::new(move || row(value.clone()).into_any()) }
+        };
+        rows.with(|rows| rows.iter().map(keep).collect::<Vec<_>>())
+    };
+    table(caption, columns, Box::new(keyed))
+}
+
+/// What does not depend on the rows' type.
+fn table(
+    caption: String,
+    columns: Vec<&'static str>,
+    rows: Box<dyn Fn() -> Vec<KeyedRow> + Send + Sync>,
+) -> AnyView {
+    let headings: Vec<AnyView> =
+        columns.into_iter().map(|name| view! { <th scope="col">{name}</th> }.into_any()).collect();
     view! {
-        <div class="table-scroll" tabindex="0" role="group" aria-label=caption>
+        <div class="table-scroll" tabindex="0" role="group" aria-label=caption.clone()>
             <table>
                 <caption class="visually-hidden">{caption.clone()}</caption>
                 <thead>
                     <tr>{headings}</tr>
                 </thead>
                 <tbody>
-                    <For each=move || rows.get() key=key children=row />
+                    <For each=rows key=|row: &KeyedRow| row.key.clone() children=|row: KeyedRow| (row.build)() />
                 </tbody>
             </table>
         </div>
     }
+    .into_any()
 }

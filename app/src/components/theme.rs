@@ -1,87 +1,76 @@
-//! Light, dark, or as the system says; the choice is kept in this browser.
+//! Light, dark, high contrast, or as the system says; the choice is kept in this browser.
 
 use leptos::prelude::*;
 
-use super::icon::{Glyph, Icon};
-use crate::text::t;
+use super::{choice::Choice, icon::Glyph};
+use crate::{
+    locale,
+    text::{Language, language, t},
+};
 
 const KEY: &str = "edge-scorer.theme";
+/// Values of `data-theme`; the first means that the system decides.
+const THEMES: [&str; 4] = ["system", "light", "dark", "contrast"];
 
-/// Which colours the site wears.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Theme {
-    System,
-    Light,
-    Dark,
+fn kept() -> &'static str {
+    let storage = window().local_storage().ok().flatten();
+    let kept = storage.and_then(|kept| kept.get_item(KEY).ok().flatten());
+    THEMES.into_iter().find(|theme| Some(*theme) == kept.as_deref()).unwrap_or(THEMES[0])
 }
 
-impl Theme {
-    fn attribute(self) -> Option<&'static str> {
-        match self {
-            Self::System => None,
-            Self::Light => Some("light"),
-            Self::Dark => Some("dark"),
-        }
-    }
-
-    fn next(self) -> Self {
-        match self {
-            Self::System => Self::Light,
-            Self::Light => Self::Dark,
-            Self::Dark => Self::System,
-        }
-    }
-
-    fn words(self) -> (&'static str, Glyph) {
-        match self {
-            Self::System => (t().theme_system, Glyph::Auto),
-            Self::Light => (t().theme_light, Glyph::Sun),
-            Self::Dark => (t().theme_dark, Glyph::Moon),
-        }
-    }
-
-    fn kept() -> Self {
-        let storage = window().local_storage().ok().flatten();
-        match storage.and_then(|kept| kept.get_item(KEY).ok().flatten()).as_deref() {
-            Some("light") => Self::Light,
-            Some("dark") => Self::Dark,
-            _ => Self::System,
-        }
-    }
-
-    fn wear(self) {
-        let storage = window().local_storage().ok().flatten();
-        let root = document().document_element();
-        match self.attribute() {
-            Some(name) => {
-                let _ = storage.map(|kept| kept.set_item(KEY, name));
-                let _ = root.map(|root| root.set_attribute("data-theme", name));
-            }
-            None => {
-                let _ = storage.map(|kept| kept.remove_item(KEY));
-                let _ = root.map(|root| root.remove_attribute("data-theme"));
-            }
-        }
-    }
+fn wear(theme: &str) {
+    let Some(root) = document().document_element() else { return };
+    let _ = if theme == THEMES[0] {
+        root.remove_attribute("data-theme")
+    } else {
+        root.set_attribute("data-theme", theme)
+    };
 }
 
 /// Puts the kept choice on before anything is drawn.
 pub(crate) fn wear_kept_theme() {
-    Theme::kept().wear();
+    wear(kept());
 }
 
-/// Goes through the three.
+/// Chooses the colours.
 #[component]
-pub(crate) fn ThemeToggle() -> impl IntoView {
-    let theme = RwSignal::new(Theme::kept());
-    let press = move |_| {
-        theme.update(|theme| *theme = theme.next());
-        theme.get_untracked().wear();
+pub(crate) fn ThemeChoice() -> impl IntoView {
+    let names = [t().theme_system, t().theme_light, t().theme_dark, t().theme_contrast];
+    let choose = move |theme: String| {
+        if let Some(kept) = window().local_storage().ok().flatten() {
+            let _ = kept.set_item(KEY, &theme);
+        }
+        wear(&theme);
     };
     view! {
-        <button type="button" class="shell-button" on:click=press>
-            {move || view! { <Icon glyph=theme.get().words().1 /> }}
-            <span>{move || theme.get().words().0}</span>
-        </button>
+        <Choice
+            id="theme"
+            label=t().theme
+            glyph=Glyph::Sun
+            options=THEMES.into_iter().zip(names).collect()
+            current=kept()
+            on_choice=choose
+        />
+    }
+}
+
+/// Chooses the language; the page loads again in it.
+#[component]
+pub(crate) fn LanguageChoice() -> impl IntoView {
+    let options = Language::ALL.map(|it| (it.tag(), it.own_name())).to_vec();
+    let choose = move |tag: String| {
+        if let Some(language) = Language::of_tag(&tag) {
+            locale::change(language);
+        }
+    };
+    view! {
+        <Choice
+            id="language"
+            label=t().language
+            glyph=Glyph::Globe
+            options
+            current=language().tag()
+            on_choice=choose
+        />
     }
 }

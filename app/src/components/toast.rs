@@ -4,14 +4,19 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
-use super::icon::{Glyph, Icon};
-use crate::text::t;
+use super::{
+    code::CopyButton,
+    icon::{Glyph, Icon},
+};
+use crate::{api::Changes, text::t};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Toast {
     id: u32,
     text: String,
     good: bool,
+    /// The command that does the same, where there is one.
+    command: Option<String>,
 }
 
 /// Says things.
@@ -19,28 +24,32 @@ struct Toast {
 pub(crate) struct ToastBox {
     toasts: RwSignal<Vec<Toast>>,
     next: StoredValue<u32>,
+    changes: Changes,
 }
 
 impl ToastBox {
-    pub(crate) fn new() -> Self {
-        Self { toasts: RwSignal::new(Vec::new()), next: StoredValue::new(0) }
+    pub(crate) fn new(changes: Changes) -> Self {
+        Self { toasts: RwSignal::new(Vec::new()), next: StoredValue::new(0), changes }
     }
 
     /// Something worked.
+    /// A change that was not said yet comes with the command that makes it.
     pub(crate) fn say(self, text: impl Into<String>) {
-        self.add(text.into(), true);
+        let origin = window().location().origin().unwrap_or_default();
+        let command = self.changes.take_unsaid().map(|change| change.curl(&origin));
+        self.add(text.into(), true, command);
     }
 
     /// Something did not.
     pub(crate) fn warn(self, text: impl Into<String>) {
-        self.add(text.into(), false);
+        self.add(text.into(), false, None);
     }
 
-    fn add(self, text: String, good: bool) {
+    fn add(self, text: String, good: bool, command: Option<String>) {
         let id = self.next.get_value();
         self.next.set_value(id.wrapping_add(1));
-        self.toasts.update(|toasts| toasts.push(Toast { id, text, good }));
-        let pause = Duration::from_secs(if good { 6 } else { 12 });
+        self.toasts.update(|toasts| toasts.push(Toast { id, text, good, command }));
+        let pause = Duration::from_secs(if good { 8 } else { 12 });
         set_timeout(move || self.dismiss(id), pause);
     }
 
@@ -64,6 +73,7 @@ pub(crate) fn Toasts() -> impl IntoView {
                 <div class=if toast.good { "toast" } else { "toast toast-bad" }>
                     <Icon glyph=if toast.good { Glyph::Check } else { Glyph::Warning } />
                     <span>{toast.text.clone()}</span>
+                    {toast.command.clone().map(|command| view! { <CopyButton text=command label=t().copy_curl /> })}
                     <button
                         type="button"
                         class="button button-quiet button-icon"

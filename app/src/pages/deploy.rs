@@ -8,10 +8,10 @@ use super::{
     settings_form::{SettingsFields, SettingsForm},
 };
 use crate::{
-    api::Query,
+    api::{Query, create_request},
     app::use_account,
     components::{
-        Button, ButtonKind, Crumb, Empty, FailureNote, Field, Glyph, LinkButton, Loaded,
+        Button, ButtonKind, CodeBlock, Crumb, Empty, FailureNote, Field, Glyph, LinkButton, Loaded,
         PageHeader, Panel, SelectField, use_toasts,
     },
     format::service_name,
@@ -239,6 +239,14 @@ fn DeployForm(choices: Choices) -> impl IntoView {
             }
         });
     };
+    let as_request = Signal::derive(move || {
+        let image = source.with(|key| match key.split_once(':') {
+            Some(("image", id)) => id.to_owned(),
+            _ => "…".to_owned(),
+        });
+        let request = create_request(name.get(), image, settings.get().unwrap_or_default());
+        serde_json::to_string_pretty(&request).unwrap_or_default()
+    });
     let new_fields = move || {
         is_new.get().then(|| {
             view! {
@@ -254,6 +262,11 @@ fn DeployForm(choices: Choices) -> impl IntoView {
                 <details class="advanced">
                     <summary>{t().settings}</summary>
                     <SettingsForm fields />
+                </details>
+                <details class="advanced">
+                    <summary>{t().as_request}</summary>
+                    <p class="fine">{t().as_request_hint}</p>
+                    <CodeBlock text=as_request label="POST /services" />
                 </details>
             }
         })

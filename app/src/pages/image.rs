@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use shared::{Image, ImageId, OperationState};
 use wasm_bindgen_futures::spawn_local;
 
-use super::{signature::SignatureTables, state::State};
+use super::{model_report::facts, signature::SignatureTables, state::State};
 use crate::{
     api::{EdgeError, Query},
     app::use_account,
@@ -16,7 +16,7 @@ use crate::{
     },
     format::{bytes, short_hash},
     navigation::use_navigation,
-    route::Page,
+    route::{ModelTab, Page},
     text::{fill, t},
 };
 
@@ -101,8 +101,13 @@ fn Details(image: Image) -> impl IntoView {
     let account = use_account();
     let model =
         image.manifest.as_ref().and_then(|manifest| manifest.model_ids.as_ref()?.first().copied());
+    let built_from = image.manifest.as_ref().map(|manifest| {
+        let href = account.href(Page::Manifest(manifest.id));
+        let label = format!("{} v{}", manifest.name, manifest.version);
+        view! { <KeyValue name=t().manifest><a href=href>{label}</a></KeyValue> }
+    });
     let model = model.map(|id| {
-        let href = account.href(Page::Model(id));
+        let href = account.href(Page::Model(id, ModelTab::Summary));
         let name = image.manifest.as_ref().map(|manifest| manifest.name.clone());
         view! { <KeyValue name=t().model><a href=href>{name}</a></KeyValue> }
     });
@@ -137,6 +142,7 @@ fn Details(image: Image) -> impl IntoView {
         <Panel id="details" title=t().details>
             <KeyValues>
                 {model}
+                {built_from}
                 <KeyValue name=t().created><Moment at=image.created_time /></KeyValue>
                 {image.module_size.map(|size| view! { <KeyValue name=t().module_size>{bytes(size)}</KeyValue> })}
                 {hash}
@@ -151,16 +157,43 @@ fn Details(image: Image) -> impl IntoView {
     }
 }
 
-/// What the packed module takes and gives.
+/// What the packed module takes and gives, how it was made, and how to fetch it.
 #[component]
 fn Contract(id: ImageId) -> impl IntoView {
     let client = use_account().client;
+    let content = client.image_download(id, "content");
     let signature = Query::new(move || client.clone().image_signature(id));
+    let origin = window().location().origin().unwrap_or_default();
+    let command = format!(
+        "curl -sS -H \"Authorization: Bearer $TOKEN\" '{origin}{content}' | tar -x -C ./image"
+    );
     view! {
         <Panel id="signature" title=t().signature>
             <Loaded query=signature let:signature>
-                <SignatureTables signature=signature.get_untracked() />
+                {
+                    let signature = signature.get_untracked();
+                    let facts = facts(&signature);
+                    let source = signature.source.clone();
+                    view! {
+                        <SignatureTables signature />
+                        {facts}
+                        {source
+                            .map(|hash| {
+                                view! {
+                                    <KeyValues>
+                                        <KeyValue name=t().source_hash>
+                                            <code class="long">{hash}</code>
+                                        </KeyValue>
+                                    </KeyValues>
+                                }
+                            })}
+                    }
+                }
             </Loaded>
+        </Panel>
+        <Panel id="pull" title=t().pull_command>
+            <CodeBlock text=command label="sh" />
+            <p class="fine">{t().pull_hint}</p>
         </Panel>
     }
 }

@@ -5,15 +5,15 @@ use std::time::Duration;
 use leptos::prelude::*;
 use shared::Image;
 
-use super::state::State;
+use super::state::state_cell;
 use crate::{
-    api::Query,
-    app::use_account,
+    api::Wanted,
+    app::{CurrentAccount, use_account},
     components::{
-        ButtonKind, Empty, Glyph, LinkButton, Loaded, Moment, PageHeader, SearchBox, Table,
+        ButtonKind, Cell, Column, Empty, Glyph, LinkButton, PageHeader, PagedTable, Row, Slice,
+        Source,
     },
     format::bytes,
-    navigation::use_navigation,
     route::Page,
     text::t,
 };
@@ -22,79 +22,57 @@ use crate::{
 #[component]
 pub(crate) fn ImagesPage() -> impl IntoView {
     let account = use_account();
-    let client = account.client.clone();
-    let images = Query::polling(
-        move || client.clone().list_images(),
-        |images: &Vec<Image>| {
-            let busy = images.iter().any(|image| !image.creation_state.is_final());
-            Some(Duration::from_secs(if busy { 1 } else { 15 }))
-        },
-    );
-    let models = account.href(Page::Models);
-    view! {
-        <PageHeader title=t().images />
-        <Loaded query=images let:images>
-            {
-                let models = models.clone();
-                let empty = Memo::new(move |_| images.with(Vec::is_empty));
-                move || {
-                    let models = models.clone();
-                    if empty.get() {
-                        view! {
-                            <Empty glyph=Glyph::Image title=t().images_empty hint=t().images_empty_hint>
-                                <LinkButton label=t().models href=models kind=ButtonKind::Primary />
-                            </Empty>
-                        }
-                            .into_any()
-                    } else {
-                        view! { <Images images /> }.into_any()
-                    }
-                }
-            }
-        </Loaded>
-    }
-}
-
-#[component]
-fn Images(images: Signal<Vec<Image>>) -> impl IntoView {
-    let search = use_navigation().query("search");
-    let rows = Memo::new(move |_| {
-        let wanted = search.get().unwrap_or_default().to_lowercase();
-        images.with(|images| {
-            images
-                .iter()
-                .filter(|image| image.name.to_lowercase().contains(&wanted))
-                .cloned()
-                .collect::<Vec<_>>()
-        })
+    let of_account = account.clone();
+    let source = Source::new(move |wanted: Wanted| {
+        let account = of_account.clone();
+        async move {
+            let page = account.client.clone().images_part(wanted).await?;
+            let rows = page.value.into_iter().map(|image| row(&account, image)).collect();
+            Ok(Slice { rows, total: page.count.unwrap_or_default() })
+        }
     });
+    let models = account.href(Page::Models);
+    let empty = move || {
+        let models = models.clone();
+        view! {
+            <Empty glyph=Glyph::Image title=t().images_empty hint=t().images_empty_hint>
+                <LinkButton label=t().models href=models kind=ButtonKind::Primary />
+            </Empty>
+        }
+    };
+    let manifests = account.href(Page::Manifests);
     view! {
-        <SearchBox label=t().search_images />
-        <Show
-            when=move || rows.with(|rows| !rows.is_empty())
-            fallback=|| view! { <Empty glyph=Glyph::Search title=t().nothing_found hint=t().nothing_found_hint /> }
-        >
-            <Table
-                caption=t().images
-                columns=vec![t().name, t().version, t().state, t().module_size, t().created]
-                rows=rows.into()
-                key=|image| format!("{}{}", image.id, image.creation_state)
-                row=|image| view! { <ImageRow image /> }
-            />
-        </Show>
+        <PageHeader title=t().images>
+            <LinkButton label=t().manifests href=manifests icon=Glyph::Manifest />
+        </PageHeader>
+        <PagedTable
+            caption=t().images
+            columns=vec![
+                Column::ordered(t().name, "name"),
+                Column::ordered(t().version, "version"),
+                Column::ordered(t().state, "state"),
+                Column::plain(t().module_size),
+                Column::ordered(t().created, "createdAt"),
+            ]
+            source
+            search_label=t().search_images
+            every=Duration::from_secs(3)
+            empty=empty.into()
+        />
     }
 }
 
-#[component]
-fn ImageRow(image: Image) -> impl IntoView {
-    let href = use_account().href(Page::Image(image.id));
-    view! {
-        <tr>
-            <th scope="row"><a href=href>{image.name}</a></th>
-            <td class="number">{format!("v{}", image.version)}</td>
-            <td><State state=image.creation_state succeeded=t().image_ready /></td>
-            <td class="number">{image.module_size.map(bytes)}</td>
-            <td><Moment at=image.created_time /></td>
-        </tr>
-    }
+fn row(account: &CurrentAccount, image: Image) -> Row {
+    let why = image.error.map(|error| error.message);
+    vec![
+        Cell::Link {
+            href: account.href(Page::Image(image.id)),
+            label: image.name,
+            sub: image.description.filter(|text| !text.is_empty()),
+        },
+        Cell::Number(format!("v{}", image.version)),
+        state_cell(image.creation_state, Some(t().image_ready), why),
+        Cell::Number(image.module_size.map(bytes).unwrap_or_default()),
+        Cell::Moment(image.created_time),
+    ]
 }

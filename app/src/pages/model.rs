@@ -1,20 +1,23 @@
-//! `/models/{id}`: one version of a model, what it takes and gives, and its other versions.
+//! `/models/{id}[/{tab}]`: one version of a model: what it is, its operators, its other versions.
 
 use leptos::prelude::*;
 use shared::{Model, ModelId};
 use wasm_bindgen_futures::spawn_local;
 
-use super::signature::{SignatureTables, Unread, Unsupported};
+use super::{
+    model_graph::ModelGraph, model_report::ModelReport, model_users::WhereUsed,
+    model_versions::ModelVersions,
+};
 use crate::{
     api::Query,
     app::use_account,
     components::{
-        Badge, Button, ButtonKind, ConfirmDialog, CopyButton, Crumb, Glyph, KeyValue, KeyValues,
-        LinkButton, Loaded, Moment, PageHeader, Panel, Table, use_toasts,
+        Button, ButtonKind, ConfirmDialog, CopyButton, Crumb, Glyph, KeyValue, KeyValues,
+        LinkButton, Loaded, Moment, PageHeader, Panel, Tab, Tabs, use_toasts,
     },
     format::{bytes, short_hash},
     navigation::use_navigation,
-    route::Page,
+    route::{ModelTab, Page},
     text::{fill, t},
 };
 
@@ -57,6 +60,13 @@ pub(crate) fn ModelPage(id: ModelId) -> impl IntoView {
             }
         })
     };
+    let tab = use_navigation().model_tab();
+    let place = move || ModelTab::ALL.iter().position(|known| *known == tab.get()).unwrap_or(0);
+    let tabs = ModelTab::ALL
+        .into_iter()
+        .zip([t().summary, t().graph, t().versions])
+        .map(|(tab, label)| Tab { label, href: account.href(Page::Model(id, tab)) })
+        .collect();
     view! {
         <PageHeader
             title=Signal::derive(title)
@@ -64,35 +74,35 @@ pub(crate) fn ModelPage(id: ModelId) -> impl IntoView {
         >
             {actions}
         </PageHeader>
+        <Tabs label=t().parts_of_model tabs current=Signal::derive(place) />
         <Loaded query=model let:model>
-            <Details model=model.get_untracked() />
-            <Panel id="signature" title=t().signature>
-                <Loaded query=check let:check>
-                    {move || match check.get() {
-                        None => view! { <Unread /> }.into_any(),
-                        Some(check) => {
-                            let unsupported = (!check.unsupported.is_empty())
-                                .then(|| view! { <Unsupported operators=check.unsupported /> });
-                            let tables = check
-                                .signature
-                                .map(|signature| view! { <SignatureTables signature /> });
-                            view! {
-                                {unsupported}
-                                {tables}
-                            }
-                                .into_any()
-                        }
-                    }}
-                </Loaded>
-            </Panel>
-            <Versions model=model.get_untracked() />
+            {move || match tab.get() {
+                ModelTab::Summary => view! {
+                    <Details model=model.get() />
+                    <ModelReport check />
+                    <WhereUsed id />
+                }
+                .into_any(),
+                ModelTab::Graph => view! { <ModelGraph id /> }.into_any(),
+                ModelTab::Versions => view! { <ModelVersions model=model.get() /> }.into_any(),
+            }}
         </Loaded>
     }
 }
 
 #[component]
 fn Details(model: Model) -> impl IntoView {
-    let tags = model.tags.unwrap_or_default();
+    let account = use_account();
+    let tags: Vec<AnyView> = model
+        .tags
+        .unwrap_or_default()
+        .into_iter()
+        .map(|tag| {
+            let href =
+                format!("{}?tag={}", account.href(Page::Models), shared::paths::encode(&tag));
+            view! { <a class="badge" href=href>{tag}</a> }.into_any()
+        })
+        .collect();
     let hash = model.sha256.map(|hash| {
         view! {
             <KeyValue name="SHA-256">
@@ -111,17 +121,11 @@ fn Details(model: Model) -> impl IntoView {
                 <KeyValue name=t().media_type><code>{model.mime_type}</code></KeyValue>
                 {model.size.map(|size| view! { <KeyValue name=t().size>{bytes(size)}</KeyValue> })}
                 {hash}
-                {(!tags.is_empty())
-                    .then(|| {
-                        view! {
-                            <KeyValue name=t().tags>
-                                {tags
-                                    .into_iter()
-                                    .map(|label| view! { <Badge label /> })
-                                    .collect_view()}
-                            </KeyValue>
-                        }
-                    })}
+                {(!tags.is_empty()).then(|| view! { <KeyValue name=t().tags>{tags}</KeyValue> })}
+                <KeyValue name=t().address>
+                    <code class="long">{model.url.clone()}</code>
+                    <CopyButton text=model.url label=format!("{} {}", t().copy, t().address) />
+                </KeyValue>
                 <KeyValue name=t().id>
                     <code>{model.id.to_string()}</code>
                     <CopyButton
@@ -134,50 +138,30 @@ fn Details(model: Model) -> impl IntoView {
     }
 }
 
-/// Every version of the name, the shown one marked.
-#[component]
-fn Versions(model: Model) -> impl IntoView {
-    let account = use_account();
-    let (client, name, shown) = (account.client.clone(), model.name.clone(), model.id);
-    let versions = Query::new(move || client.clone().model_versions(name.clone()));
-    let new = format!("{}?name={}", account.href(Page::NewModel), model.name);
-    let add = account.may_write().then(|| view! { <a class="more" href=new>{t().new_version}</a> });
-    let row = move |version: Model| {
-        let href = account.href(Page::Model(version.id));
-        let current = version.id == shown;
-        view! {
-            <tr>
-                <th scope="row">
-                    <a href=href aria-current=current.then_some("page")>
-                        {format!("v{}", version.version)}
-                    </a>
-                </th>
-                <td class="number">{version.size.map(bytes)}</td>
-                <td><code>{version.sha256.as_deref().map(short_hash)}</code></td>
-                <td><Moment at=version.created_at /></td>
-            </tr>
-        }
-    };
-    view! {
-        <Panel id="versions" title=t().versions actions=add.into_any()>
-            <Loaded query=versions let:versions>
-                <Table
-                    caption=t().versions
-                    columns=vec![t().version, t().size, "SHA-256", t().registered]
-                    rows=versions
-                    key=|model| model.id.to_string()
-                    row=row.clone()
-                />
-            </Loaded>
-        </Panel>
-    }
-}
-
+/// Asks before it deletes, and names what stands in the way.
 #[component]
 fn DeleteModel(id: ModelId) -> impl IntoView {
     let account = use_account();
     let (navigation, toasts) = (use_navigation(), use_toasts());
     let open = RwSignal::new(false);
+    let users = RwSignal::new(None::<String>);
+    let client = account.client.clone();
+    let ask = move |()| {
+        open.set(true);
+        users.set(None);
+        let client = client.clone();
+        spawn_local(async move {
+            let Ok(found) = client.model_users(id).await else { return };
+            let manifests = found.manifests.iter().map(|it| format!("{} v{}", it.name, it.version));
+            let services = found.services.iter().map(|it| it.name.clone());
+            let names: Vec<String> = manifests.chain(services).collect();
+            users.try_set(Some(if names.is_empty() {
+                t().nothing_uses_it.to_owned()
+            } else {
+                fill(t().deletes_with_it, &[("users", &names.join(", "))])
+            }));
+        });
+    };
     let delete = move |()| {
         let account = account.clone();
         spawn_local(async move {
@@ -191,9 +175,10 @@ fn DeleteModel(id: ModelId) -> impl IntoView {
         });
     };
     view! {
-        <Button label=t().delete icon=Glyph::Trash on_press=move |()| open.set(true) />
+        <Button label=t().delete icon=Glyph::Trash on_press=ask />
         <ConfirmDialog open title=t().delete_model_title confirm=t().delete on_confirm=delete>
             <p>{t().delete_model_hint}</p>
+            <p role="status">{move || users.get()}</p>
         </ConfirmDialog>
     }
 }

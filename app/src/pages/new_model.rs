@@ -13,7 +13,7 @@ use crate::{
     },
     format::{bytes, model_name},
     navigation::use_navigation,
-    route::Page,
+    route::{ModelTab, Page},
     text::{fill, t},
 };
 
@@ -27,6 +27,16 @@ pub(crate) fn NewModelPage() -> impl IntoView {
     let description = RwSignal::new(String::new());
     let tags = RwSignal::new(String::new());
     let upload = RwSignal::new(None::<Upload>);
+    // An upload that failed half way goes on when it is sent again.
+    let halfway = StoredValue::new(None::<Upload>);
+    let by_url = RwSignal::new(false);
+    let url = RwSignal::new(String::new());
+    let url_error = Signal::derive(move || {
+        let text = url.get();
+        let lower = text.trim().to_ascii_lowercase();
+        let fine = lower.starts_with("http://") || lower.starts_with("https://");
+        (!text.is_empty() && !fine).then(|| t().rule_url.to_owned())
+    });
     let failure = RwSignal::new(None::<EdgeError>);
 
     let broken = |rule: Result<(), shared::InvalidName>| rule.err().map(|rule| rule.to_string());
@@ -39,7 +49,12 @@ pub(crate) fn NewModelPage() -> impl IntoView {
     let tags_error =
         Signal::derive(move || tags.with(|text| broken(validate_tags(&split_tags(text)))));
     let ready = Signal::derive(move || {
-        file.with(Option::is_some)
+        let somewhere = if by_url.get() {
+            url.with(|text| !text.trim().is_empty()) && url_error.with(Option::is_none)
+        } else {
+            file.with(Option::is_some)
+        };
+        somewhere
             && name.with(|text| validate_name(text).is_ok())
             && description_error.with(Option::is_none)
             && tags_error.with(Option::is_none)
@@ -50,34 +65,42 @@ pub(crate) fn NewModelPage() -> impl IntoView {
             name.set(model_name(&chosen.name()));
         }
         failure.set(None);
+        halfway.set_value(None);
         file.set(Some(chosen));
     };
     let for_submit = account.clone();
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
-        let Some(chosen) = file.get_untracked() else { return };
+        let chosen = file.get_untracked().filter(|_| !by_url.get_untracked());
         if upload.with_untracked(Option::is_some) || !ready.get_untracked() {
             return;
         }
-        let sending = Upload::new();
+        let sending = halfway.get_value().unwrap_or_else(Upload::new);
         upload.set(Some(sending));
         failure.set(None);
+        let file_name = match &chosen {
+            Some(chosen) => chosen.name(),
+            None => url.get_untracked().split(['?', '#']).next().unwrap_or_default().to_owned(),
+        };
         let account = for_submit.clone();
         let description = description.get_untracked().trim().to_owned();
         let request = ModelRequest {
             name: name.get_untracked(),
-            url: String::new(),
-            mime_type: mime_type(&chosen.name()).to_owned(),
+            url: url.get_untracked().trim().to_owned(),
+            mime_type: mime_type(&file_name).to_owned(),
             description: Some(description).filter(|text| !text.is_empty()),
             tags: Some(split_tags(&tags.get_untracked())).filter(|tags| !tags.is_empty()),
-            unpack: is_archive(&chosen.name()).then_some(true),
+            unpack: is_archive(&file_name).then_some(true),
         };
         spawn_local(async move {
             let registered = async {
-                let Some(stored) = account.client.upload(&chosen, sending).await? else {
-                    return Ok(None);
-                };
-                let request = ModelRequest { url: stored.url, ..request };
+                let mut request = request;
+                if let Some(chosen) = chosen {
+                    let Some(stored) = account.client.upload(&chosen, sending).await? else {
+                        return Ok(None);
+                    };
+                    request.url = stored.url;
+                }
                 account.client.clone().register_model(request).await.map(Some)
             };
             let registered = registered.await;
@@ -89,10 +112,14 @@ pub(crate) fn NewModelPage() -> impl IntoView {
                         t().model_registered,
                         &[("name", &model.name), ("version", &version)],
                     ));
-                    navigation.go(&account.href(Page::Model(model.id)));
+                    navigation.go(&account.href(Page::Model(model.id, ModelTab::Summary)));
                 }
-                Ok(None) => toasts.say(t().upload_cancelled),
+                Ok(None) => {
+                    halfway.try_update_value(|kept| *kept = None);
+                    toasts.say(t().upload_cancelled);
+                }
                 Err(error) => {
+                    halfway.try_update_value(|kept| *kept = Some(sending));
                     failure.try_set(Some(error));
                 }
             }
@@ -116,7 +143,7 @@ pub(crate) fn NewModelPage() -> impl IntoView {
         })
     };
     let progress = move || {
-        upload.get().map(|sending| {
+        upload.get().filter(|_| !by_url.get()).map(|sending| {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a file's size is a whole number below 2^53")]
             let size = file.with_untracked(|file| file.as_ref().map_or(0.0, |file| file.size())) as u64;
             let percent = move || {
@@ -135,6 +162,32 @@ pub(crate) fn NewModelPage() -> impl IntoView {
         })
     };
     let busy = Signal::derive(move || upload.with(Option::is_some));
+    let say_register = move || {
+        failure.track();
+        let again = halfway.with_value(Option::is_some) && failure.with(Option::is_some);
+        match (by_url.get(), again) {
+            (true, _) => t().register_url,
+            (false, true) => t().resume,
+            (false, false) => t().register,
+        }
+        .to_owned()
+    };
+    let way = move |label: &'static str, own: bool| {
+        view! {
+            <button
+                type="button"
+                aria-pressed=move || if by_url.get() == own { "true" } else { "false" }
+                on:click=move |_| by_url.set(own)
+            >
+                {label}
+            </button>
+        }
+    };
+    let ways = view! {
+        <div class="switch" role="group" aria-label=t().how_to_register>
+            {way(t().by_file, false)} {way(t().by_url, true)}
+        </div>
+    };
     let models = account.href(Page::Models);
     view! {
         <PageHeader
@@ -142,15 +195,35 @@ pub(crate) fn NewModelPage() -> impl IntoView {
             crumbs=vec![Crumb { label: t().models.to_owned(), href: models.clone() }]
         />
         <form on:submit=submit class="narrow">
-            <Panel id="file" title=t().file>
-                <FileDrop
-                    id="model-file"
-                    label=t().drop_label
-                    hint=t().drop_hint
-                    accept=".onnx,.wasm,.zip,.gz,.tgz"
-                    on_file
-                />
-                {picked}
+            <Panel id="file" title=t().how_to_register actions=ways.into_any()>
+                {move || {
+                    if by_url.get() {
+                        view! {
+                            <Field
+                                id="url"
+                                label=t().model_url
+                                hint=t().model_url_hint
+                                value=url
+                                error=url_error
+                                required=true
+                                mono=true
+                            />
+                        }
+                            .into_any()
+                    } else {
+                        view! {
+                            <FileDrop
+                                id="model-file"
+                                label=t().drop_label
+                                hint=t().drop_hint
+                                accept=".onnx,.wasm,.zip,.gz,.tgz"
+                                on_file
+                            />
+                            {picked}
+                        }
+                            .into_any()
+                    }
+                }}
             </Panel>
             <Panel id="about" title=t().about>
                 <Field
@@ -175,7 +248,7 @@ pub(crate) fn NewModelPage() -> impl IntoView {
             {progress}
             <div class="actions">
                 <Button
-                    label=t().register
+                    label=Signal::derive(say_register)
                     kind=ButtonKind::Primary
                     submit=true
                     busy

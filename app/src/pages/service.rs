@@ -18,7 +18,7 @@ use crate::{
         KeyValues, Loaded, Moment, PageHeader, Panel, Tab, Tabs, use_toasts,
     },
     navigation::use_navigation,
-    route::{Page, ServiceTab},
+    route::{ModelTab, Page, ServiceTab},
     text::{fill, t},
 };
 
@@ -98,7 +98,7 @@ fn Summary(service: Signal<Service>) -> impl IntoView {
         let models = models
             .into_iter()
             .map(|model| {
-                let href = account.href(Page::Model(model.id));
+                let href = account.href(Page::Model(model.id, ModelTab::Summary));
                 let label = format!("{} v{}", model.name, model.version);
                 view! { <KeyValue name=t().model><a href=href>{label}</a></KeyValue> }
             })

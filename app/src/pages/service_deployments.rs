@@ -8,6 +8,7 @@ use super::state::State;
 use crate::{
     api::Query,
     app::use_account,
+    compare::differing,
     components::{
         Button, ButtonKind, ConfirmDialog, Empty, Glyph, Loaded, Moment, Panel, Table, use_toasts,
     },
@@ -58,6 +59,32 @@ pub(super) fn Deployments(
             changed.try_run(());
         });
     };
+    let differs = RwSignal::new(None::<String>);
+    let asking = account.client.clone();
+    let say_difference = move |now: ImageId, then: ImageId, name: String| {
+        differs.set(None);
+        let client = asking.clone();
+        let serving = service.with_untracked(|it| {
+            it.image.as_ref().map(|it| format!("{} v{}", it.name, it.version)).unwrap_or_default()
+        });
+        spawn_local(async move {
+            let (Ok(left), Ok(right)) =
+                (client.clone().image_signature(now).await, client.image_signature(then).await)
+            else {
+                return;
+            };
+            let names = differing(t().input, t().output, &left, &right);
+            let list = if names.is_empty() {
+                t().same_signature.to_owned()
+            } else {
+                fill(t().other_signature, &[("list", &names.join(", "))])
+            };
+            differs.try_set(Some(fill(
+                t().rolls_back_to,
+                &[("now", &serving), ("then", &name), ("differs", &list)],
+            )));
+        });
+    };
     let row = move |(image, deployment): (Option<Image>, Deployment)| {
         let href = account.href(Page::Image(deployment.image_id));
         let id = deployment.image_id;
@@ -67,12 +94,17 @@ pub(super) fn Deployments(
         );
         let serving =
             deployment.expired_at.is_none() && deployment.state == OperationState::Succeeded;
+        let name = label.clone();
+        let say_difference = say_difference.clone();
         let back = move || {
             let now = service.with(|it| it.image_id);
+            let say_difference = say_difference.clone();
             (may_write && now != id && deployment.state == OperationState::Succeeded).then(|| {
+                let name = name.clone();
                 let press = move |()| {
                     going_back.set(Some(id));
                     open.set(true);
+                    say_difference(now, id, name.clone());
                 };
                 view! { <Button label=t().roll_back icon=Glyph::Back kind=ButtonKind::Quiet on_press=press /> }
             })
@@ -121,6 +153,7 @@ pub(super) fn Deployments(
         </Panel>
         <ConfirmDialog open title=t().roll_back_title confirm=t().roll_back on_confirm=roll_back>
             <p>{t().roll_back_hint}</p>
+            <p role="status">{move || differs.get()}</p>
         </ConfirmDialog>
     }
 }

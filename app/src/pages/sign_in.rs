@@ -10,7 +10,9 @@ use wasm_bindgen_futures::spawn_local;
 
 use crate::{
     api::{EdgeClient, EdgeError, Failure},
-    components::{Button, ButtonKind, FailureNote, Field, Mark, PageHeader, ThemeToggle},
+    components::{
+        Button, ButtonKind, FailureNote, Field, LanguageChoice, Mark, PageHeader, ThemeChoice,
+    },
     navigation::use_navigation,
     route::safe_return,
     text::t,
@@ -47,10 +49,7 @@ pub(crate) fn SignInPage() -> impl IntoView {
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         by_link.set(false);
-        open(SessionRequest::Client {
-            client_id: client_id.get_untracked().trim().to_owned(),
-            client_secret: secret.get_untracked().trim().to_owned(),
-        });
+        open(credentials(&client_id.get_untracked(), &secret.get_untracked()));
     };
     let incomplete = move || {
         client_id.with(|text| text.trim().is_empty()) || secret.with(|text| text.trim().is_empty())
@@ -79,7 +78,7 @@ pub(crate) fn SignInPage() -> impl IntoView {
                 <form on:submit=submit>
                     <Field
                         id="client-id"
-                        label=t().client_id
+                        label=t().sign_in_as
                         value=client_id
                         required=true
                         autocomplete="username"
@@ -87,7 +86,7 @@ pub(crate) fn SignInPage() -> impl IntoView {
                     />
                     <Field
                         id="client-secret"
-                        label=t().client_secret
+                        label=t().sign_in_secret
                         value=secret
                         kind="password"
                         required=true
@@ -107,8 +106,27 @@ pub(crate) fn SignInPage() -> impl IntoView {
                     <code>"edge-scorer admin sign-in-link --data ./data"</code>
                 </pre>
             </main>
-            <ThemeToggle />
+            <footer class="sign-in-choices">
+                <LanguageChoice />
+                <ThemeChoice />
+            </footer>
         </div>
+    }
+}
+
+/// Clients have ids that are GUIDs; people have names.
+pub(super) fn credentials(name: &str, secret: &str) -> SessionRequest {
+    let name = name.trim().to_owned();
+    let is_guid = name.len() == 36
+        && name.char_indices().all(|(at, c)| match at {
+            8 | 13 | 18 | 23 => c == '-',
+            _ => c.is_ascii_hexdigit(),
+        });
+    if is_guid {
+        SessionRequest::Client { client_id: name, client_secret: secret.trim().to_owned() }
+    } else {
+        // A password may begin or end with a space.
+        SessionRequest::Password { name, password: secret.to_owned() }
     }
 }
 
@@ -123,4 +141,20 @@ fn take_link_token() -> Option<String> {
     let clean = format!("{path}{search}");
     history.replace_state_with_url(&JsValue::NULL, "", Some(&clean)).ok()?;
     Some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_told_from_people_by_their_ids() {
+        let client = credentials(" 7c9e6679-7425-40de-944b-e07fc1f90ae7 ", "s ");
+        assert!(
+            matches!(client, SessionRequest::Client { client_secret, .. } if client_secret == "s")
+        );
+
+        let person = credentials("minji", " s ");
+        assert!(matches!(person, SessionRequest::Password { password, .. } if password == " s "));
+    }
 }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use shared::{OperationState, OperationType};
 
 use crate::{
-    components::{Glyph, StateBadge, Tone},
+    components::{Cell, Glyph, StateBadge, Tone},
     text::t,
 };
 
@@ -35,6 +35,21 @@ pub(crate) fn State(
     #[prop(optional)]
     succeeded: Option<&'static str>,
 ) -> impl IntoView {
+    let (tone, glyph, label) = look(state, succeeded);
+    view! { <StateBadge tone glyph label /> }
+}
+
+/// The same in a long list, with a second line that says why.
+pub(crate) fn state_cell(
+    state: OperationState,
+    succeeded: Option<&'static str>,
+    why: Option<String>,
+) -> Cell {
+    let (tone, glyph, label) = look(state, succeeded);
+    Cell::State { tone, glyph, label: label.to_owned(), sub: why }
+}
+
+fn look(state: OperationState, succeeded: Option<&'static str>) -> (Tone, Glyph, &'static str) {
     let (tone, glyph) = match state {
         OperationState::NotStarted => (Tone::Neutral, Glyph::Clock),
         OperationState::Running => (Tone::Busy, Glyph::Spinner),
@@ -46,5 +61,5 @@ pub(crate) fn State(
         Some(word) if state == OperationState::Succeeded => word,
         _ => state_word(state),
     };
-    view! { <StateBadge tone glyph label /> }
+    (tone, glyph, label)
 }

@@ -1,13 +1,22 @@
-//! English: the example by which the type of every language's words is declared.
+//! English: the example by which the type of every language's words is declared. One long table, so
+//! that a translator reads one file.
 
-/// Declares [`Words`] and the English constant at once, so that neither can lack a word.
+/// Declares [`Words`] and the English table at once, so that neither can lack a word.
 macro_rules! words {
     ($($name:ident: $english:literal,)+) => {
         /// Every word of the console in one language.
         #[derive(Debug, Clone, Copy)]
         pub(crate) struct Words { $(pub(crate) $name: &'static str),+ }
 
-        pub(super) const ENGLISH: Words = Words { $($name: $english),+ };
+        pub(super) static ENGLISH: Words = Words { $($name: $english),+ };
+
+        #[cfg(test)]
+        impl Words {
+            /// Every key with its text, in order.
+            pub(super) fn entries(&self) -> Vec<(&'static str, &'static str)> {
+                vec![$((stringify!($name), self.$name)),+]
+            }
+        }
     };
 }
 
@@ -98,12 +107,12 @@ words! {
 
     // Sign-in.
     sign_in: "Sign in",
-    sign_in_lead: "Use the client ID and secret of a service principal.",
+    sign_in_lead: "As a person with a password, or as a service principal with a secret.",
     client_id: "Client ID",
     client_secret: "Client secret",
     sign_in_help: "No secret at hand? On the server, this prints a link that signs you in once:",
     link_used: "This sign-in link is used up or too old. Make another one, or sign in below.",
-    secret_wrong: "The client ID or its secret is wrong.",
+    secret_wrong: "The name or its secret is wrong.",
 
     // Overview.
     attention: "Need attention",
@@ -121,7 +130,6 @@ words! {
     upload_model: "Upload model",
     new_version: "Upload new version",
     search_models: "Search models",
-    latest_version: "Latest",
     models_empty: "No models yet",
     models_empty_hint: "Upload an ONNX file to register your first model.",
     media_type: "Media type",
@@ -131,7 +139,6 @@ words! {
     not_deleted: "Not deleted: {why}",
 
     // Registering.
-    file: "File",
     about: "About the model",
     drop_label: "Drop a file here, or choose one",
     drop_hint: "ONNX or WebAssembly, or a zip or tar.gz with exactly one of them",
@@ -297,4 +304,202 @@ words! {
     cancel_operation_hint: "What it was making is left unfinished; a service goes on serving what it served.",
     cancel_asked: "Asked to stop",
     not_cancelled: "Not stopped: {why}",
+
+    // The frame, continued.
+    theme: "Colours",
+    theme_contrast: "High contrast",
+    language: "Language",
+
+    // Lists.
+    rows_counted: "{count} in all",
+    tagged: "Tag: {tag}",
+    filter_state: "State",
+    filter_kind: "Kind",
+    filter_all: "All",
+
+    // Manifests.
+    manifests: "Manifests",
+    manifest: "Manifest",
+    new_manifest: "New manifest",
+    search_manifests: "Search manifests",
+    manifests_empty: "No manifests yet",
+    manifests_empty_hint: "A manifest says which models an image is made of. Deploying a model makes one.",
+    runtime: "Runtime",
+    runtime_hint: "Onnx and Wasm run as they are. Python drivers are recorded, but do not run here.",
+    driver: "Driver program",
+    properties: "Properties",
+    profile: "Compile for",
+    profile_hint: "Relaxed is fastest on servers; portable runs in any engine; deterministic gives the same bits everywhere.",
+    create: "Create",
+    created_toast: "{name} is created",
+    manifest_deleted: "Manifest deleted",
+    delete_manifest_title: "Delete this version of the manifest?",
+    delete_manifest_hint: "The models stay. A manifest that an image uses cannot be deleted.",
+    images_built: "Images built from it",
+    none_built: "No image was built from it yet",
+    none_built_hint: "Building compiles the model and packs it.",
+    build_image: "Build image",
+    image_name: "Name of the image",
+
+    // Provenance.
+    compiler: "Compiler",
+    source_hash: "ONNX SHA-256",
+    pull_command: "Fetch and unpack",
+    pull_hint: "$TOKEN is an access token of yours; any OCI tool reads the layout.",
+
+    // A model's parts.
+    parts_of_model: "Parts of the model",
+    graph: "Graph",
+    graph_title: "Operators",
+    graph_hint: "Drag to move, scroll or use + and − to zoom, choose a node for its attributes.",
+    graph_cut: "The first {shown} of {total} operators are drawn.",
+    zoom_in: "Zoom in",
+    zoom_out: "Zoom out",
+    zoom_fit: "Whole graph",
+    input: "Input",
+    output: "Output",
+    no_attributes: "It has no attributes.",
+    choose_node: "Choose a node",
+    as_table: "As a table",
+    reads_from: "Reads from",
+    compile_report: "Compile report",
+    bounded: "Bounded time",
+    bounded_yes: "Every loop ends by itself; it runs without interruption.",
+    bounded_no: "It runs under a deadline.",
+    row_cost: "Estimated time per row",
+    symbols: "Symbols",
+    where_used: "Where used",
+    not_used: "Nothing uses this version yet.",
+    compare: "Compare",
+    compare_with: "Compare with",
+    compare_hint: "Choose another version to see what differs.",
+    differs: "differs",
+    property: "Property",
+    deletes_with_it: "Still in use by: {users}",
+    nothing_uses_it: "Nothing uses it.",
+
+    // Registering by address.
+    by_file: "File",
+    by_url: "URL",
+    how_to_register: "Where the model is",
+    model_url: "URL of the model",
+    model_url_hint: "http(s), from a host that the operator allows; fetched when an image is built.",
+    register_url: "Register",
+    rule_url: "An address that begins with http:// or https://",
+    resume: "Go on",
+
+    // Connection and session.
+    away: "The server cannot be reached. Trying again…",
+    sign_in_again: "Your session has ended",
+    sign_in_again_hint: "What you typed is still there. Sign in to go on.",
+
+    // Changes.
+    changes: "Changes",
+    changes_lead: "What this tab has changed, as commands. $TOKEN is an access token of yours.",
+    changes_empty: "Nothing changed yet",
+    changes_empty_hint: "Whatever you create, change or delete here shows up as a command to copy.",
+    copy_curl: "Copy as curl",
+
+    // The design system.
+    design: "Design system",
+    design_lead: "Every page is made of these parts and takes its colours, sizes and spaces from these names.",
+    design_colours: "Colours",
+    design_type: "Type",
+    design_spacing: "Spacing",
+    design_icons: "Icons",
+    design_parts: "Parts",
+
+    // The command palette.
+    palette: "Go to…",
+    palette_hint: "A page, a model, an image, a service",
+    page: "Page",
+    accounts: "Accounts",
+    access: "Access",
+
+    // Trying, continued.
+    pasted_table: "Rows, as CSV or from a spreadsheet",
+    pasted_hint: "With these headings in any order, or without headings in this order: {columns}",
+    table_empty: "Paste at least one row",
+    table_too_long: "Too many rows or columns to send from here",
+    table_heading: "The model has no column “{name}”",
+    table_width: "Row {row} has {cells} cells, not {columns}",
+    table_cell: "Row {row}, {column}: {rule}",
+    history: "Earlier calls",
+    ask_again: "Edit and send",
+    round_trip: "Round trip",
+    in_this_tab: "In this tab",
+    in_this_tab_hint: "The same compiled model, run by your browser instead of the server.",
+    run_here: "Run here",
+    server_took: "Server, round trip",
+    tab_took: "This tab, without network",
+    same_answer: "Same answer as the server",
+    apart: "At most {by} apart from the server",
+    tab_refused: "The browser would not take the module: {why}",
+    tab_failed: "The module stopped: {why}",
+    tab_document: "Only documents with rows in `data` run in this tab",
+    tab_row: "Row {row} does not fit the model",
+    tab_signature: "{name} has a type or shape that this page does not read",
+    tab_too_large: "Too large for a tab",
+
+    // Operations, continued.
+    no_such_operations: "No operation is like that; choose other filters.",
+
+    // Accounts.
+    accounts_lead: "An account holds models, images and services of its own.",
+    new_account: "New account",
+    edit_account: "Edit {name}",
+    account_name: "Name of the account",
+    resource_group: "Resource group",
+    location: "Location",
+    tier: "Tier",
+    edit: "Edit",
+    switch_to: "Switch to it",
+    current: "current",
+    account_saved: "{name} is saved",
+    account_deleted: "{name} is deleted",
+    delete_account_title: "Delete the account {name}?",
+    delete_account_hint: "Its models, manifests, images and services go with it, and their addresses stop answering.",
+
+    // Access.
+    parts_of_access: "Parts of access",
+    who_am_i: "Who am I",
+    tenant: "Tenant",
+    may_do: "May do",
+    role: "Role",
+    roles: "Roles",
+    scope: "Scope",
+    action_read: "Read everything but secrets",
+    action_write: "Create, change and delete",
+    action_keys: "Read service keys",
+    action_access: "Manage access",
+    action_score: "Call services",
+    principals: "Service principals",
+    principals_hint: "Programs sign in with a client ID and a secret. A secret is shown once.",
+    new_principal: "New service principal",
+    display_name: "Display name",
+    secrets: "Secrets",
+    expires: "Expires",
+    new_secret: "New secret",
+    revoke: "Revoke",
+    revoke_title: "Revoke this secret?",
+    revoke_hint: "Programs that use it cannot sign in any more. Tokens they hold stay good for up to an hour.",
+    secret_once: "Copy it now: it is not shown again.",
+    delete_principal_title: "Delete {name}?",
+    delete_principal_hint: "Its secrets die with it and its roles are gone.",
+    principal_made: "{name} can sign in now",
+    principal_deleted: "Service principal deleted",
+    secret_revoked: "Secret revoked",
+    not_done: "It was not done: {why}",
+    access_forbidden: "Only owners manage access",
+
+    // Deploying, continued.
+    as_request: "The same as a request",
+    as_request_hint: "What this form sends once the image is ready.",
+    rolls_back_to: "It goes back from {now} to {then}. {differs}",
+    same_signature: "It takes and gives the same.",
+    other_signature: "What differs: {list}",
+
+    // Sign-in, continued.
+    sign_in_as: "Client ID or sign-in name",
+    sign_in_secret: "Secret or password",
 }

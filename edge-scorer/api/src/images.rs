@@ -34,6 +34,7 @@ pub(crate) fn routes() -> Routes {
         .in_account("/images/{id}/signature", get(signature))
         .in_account("/images/{id}/log", get(log))
         .in_account("/images/{id}/module.wasm", get(module))
+        .in_account("/images/{id}/portable.wasm", get(portable_module))
         .in_account("/images/{id}/content", get(layout))
 }
 
@@ -110,6 +111,18 @@ async fn module(
 ) -> Result<Response, ApiError> {
     let bytes = api.control.image_module(&account.access, &id).await?;
     Ok(content::answer(&method, &headers, &bytes, Some(&format!("{id}.wasm"))))
+}
+
+/// The same model for engines without relaxed SIMD, such as some browsers.
+async fn portable_module(
+    State(api): State<Api>,
+    LinkedAccount(account): LinkedAccount,
+    Segments(Id { id }): Segments<Id>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let bytes = api.control.image_portable_module(&account.access, &id).await?;
+    Ok(content::answer(&method, &headers, &bytes, Some(&format!("{id}.portable.wasm"))))
 }
 
 async fn layout(

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, response::Response, routing::get};
 use control::ModelFilter;
-use shared::{Model, ModelRequest, Page};
+use shared::{Graph, Model, ModelRequest, Page};
 
 use crate::{
     auth::{Account, Id, Segments},
@@ -20,6 +20,7 @@ pub(crate) fn routes() -> Routes {
         .in_account("/models", get(list).post(register))
         .in_account("/models/{id}", get(show).delete(delete))
         .in_account("/models/{id}/signature", get(signature))
+        .in_account("/models/{id}/graph", get(graph))
 }
 
 async fn register(
@@ -55,6 +56,14 @@ async fn signature(
 ) -> Result<Json<Described>, ApiError> {
     let check = api.control.model_signature(&account.access, &id).await?;
     Ok(Json(check.into()))
+}
+
+async fn graph(
+    State(api): State<Api>,
+    account: Account,
+    Segments(Id { id }): Segments<Id>,
+) -> Result<Json<Graph>, ApiError> {
+    Ok(Json(api.control.model_graph(&account.access, &id).await?))
 }
 
 async fn delete(

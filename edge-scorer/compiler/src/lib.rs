@@ -25,6 +25,7 @@ mod compile;
 mod dynamic;
 mod emit;
 mod error;
+mod graph;
 mod import;
 mod layers;
 mod lower;
@@ -33,7 +34,7 @@ mod operators;
 mod plan;
 mod signature;
 
-use shared::{Check, Profile, Signature};
+use shared::{Check, Graph, Profile, Signature};
 
 pub use crate::error::{CompileError, Limits};
 
@@ -81,6 +82,11 @@ pub fn self_contained(
     limits: &Limits,
 ) -> Result<Vec<u8>, CompileError> {
     import::inline(onnx, files, limits)
+}
+
+/// The operators of an ONNX file, compilable or not, as a graph of bounded size.
+pub fn graph(onnx: &[u8], options: &Options) -> Result<Graph, CompileError> {
+    graph::graph(onnx, &options.limits)
 }
 
 /// The plan that a module carries, if it carries one.

@@ -3,6 +3,7 @@
 mod build;
 mod oci;
 mod registry;
+mod portable;
 
 use std::{io, time::Duration};
 

@@ -6,6 +6,7 @@
 
 mod addresses;
 mod fetch;
+mod drawing;
 mod reading;
 mod source;
 

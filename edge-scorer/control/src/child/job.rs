@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use shared::{Check, ErrorCode, Profile, Signature, UnsupportedOperator};
+use shared::{Check, ErrorCode, Graph, Profile, Signature, UnsupportedOperator};
 
 use crate::ControlError;
 
@@ -26,6 +26,10 @@ pub(crate) struct Job {
 pub(crate) enum Task {
     /// Say what the bytes are.
     Read,
+    /// Say which operators there are and how values flow between them.
+    Draw,
+    /// Make a module that runs in any engine, and no machine code.
+    BuildPortable,
     /// Make a module and its machine code.
     Build { profile: Profile },
     /// Make machine code of a module.
@@ -69,6 +73,9 @@ pub(crate) enum Outcome {
         compiled_here: bool,
     },
     Precompiled,
+    Drawn(Graph),
+    /// The module is in the child's folder.
+    BuiltPortable,
     Refused(Refusal),
 }
 

@@ -68,6 +68,8 @@ fn work(job: &Job) -> Result<Outcome, Refusal> {
     let format = format_of(&bytes);
     match &job.task {
         Task::Read => Ok(Outcome::Read(read_model(&bytes, format)?)),
+        Task::Draw => draw(&bytes, format),
+        Task::BuildPortable => build_portable(job, &bytes, format),
         Task::Build { profile } if format == Format::Wasm => {
             log("the source is a hand-written module");
             let _ = profile;
@@ -92,6 +94,33 @@ fn read_model(bytes: &[u8], format: Format) -> Result<Reading, Refusal> {
     refuse_archive(format)?;
     let check = compiler::check(bytes, &compiler::Options::default()).map_err(compile_refusal)?;
     Ok(Reading::Onnx(check))
+}
+
+fn draw(bytes: &[u8], format: Format) -> Result<Outcome, Refusal> {
+    if format == Format::Wasm {
+        return Err(Refusal::unsupported_model(
+            "a hand-written module has no operators to draw",
+            "Look at its signature instead.",
+        ));
+    }
+    refuse_archive(format)?;
+    let graph = compiler::graph(bytes, &compiler::Options::default()).map_err(compile_refusal)?;
+    Ok(Outcome::Drawn(graph))
+}
+
+/// A module made by hand is taken as it stands: only its author knows what it needs.
+fn build_portable(job: &Job, bytes: &[u8], format: Format) -> Result<Outcome, Refusal> {
+    if format == Format::Wasm {
+        write(&job.module(), bytes)?;
+        return Ok(Outcome::BuiltPortable);
+    }
+    refuse_archive(format)?;
+    let limits =
+        compiler::Limits { module_bytes: job.limits.module_bytes, ..compiler::Limits::default() };
+    let options = compiler::Options { profile: Profile::Portable, limits };
+    let compiled = compiler::compile(bytes, &options).map_err(compile_refusal)?;
+    write(&job.module(), &compiled.wasm)?;
+    Ok(Outcome::BuiltPortable)
 }
 
 fn build(job: &Job, bytes: &[u8], format: Format, profile: Profile) -> Result<Outcome, Refusal> {

@@ -1,0 +1,201 @@
+//! A graph drawn in boxes and curves: moved by dragging or with the arrow keys, zoomed with the
+//! wheel or with + and −, each box a button of its own.
+
+use leptos::{
+    ev::{KeyboardEvent, PointerEvent, WheelEvent},
+    html,
+    prelude::*,
+};
+use wasm_bindgen::JsCast as _;
+
+use super::button::{Button, ButtonKind};
+use crate::{
+    layout::{HEIGHT, Layout, Viewport, WIDTH},
+    text::t,
+};
+
+/// Height of the window over its width.
+const ASPECT: f64 = 0.62;
+
+/// One box.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct DrawnNode {
+    pub(crate) title: String,
+    pub(crate) sub: String,
+    /// One of the kinds that the style sheet knows: `input`, `step`, `output`.
+    pub(crate) kind: &'static str,
+}
+
+/// The graph.
+#[component]
+pub(crate) fn Drawing(
+    /// What is drawn.
+    #[prop(into)]
+    label: String,
+    nodes: Vec<DrawnNode>,
+    edges: Vec<(usize, usize)>,
+    layout: Layout,
+    /// The chosen box.
+    chosen: RwSignal<Option<usize>>,
+) -> impl IntoView {
+    let view = RwSignal::new(Viewport::opening(&layout, ASPECT));
+    let window = NodeRef::<html::Div>::new();
+    // Where the pointer went down, in parts of the window.
+    let held = StoredValue::new(None::<(f64, f64)>);
+    let at = move |x: f64, y: f64| {
+        let Some(element) = window.get_untracked() else { return (0.5, 0.5) };
+        let area = element.unchecked_ref::<web_sys::Element>().get_bounding_client_rect();
+        ((x - area.left()) / area.width().max(1.0), (y - area.top()) / area.height().max(1.0))
+    };
+    let wheel = move |event: WheelEvent| {
+        event.prevent_default();
+        let factor = (event.delta_y().clamp(-200.0, 200.0) / 400.0).exp2();
+        let point = at(f64::from(event.client_x()), f64::from(event.client_y()));
+        view.update(|view| *view = view.zoomed(factor, point));
+    };
+    let down = move |event: PointerEvent| {
+        held.set_value(Some(at(f64::from(event.client_x()), f64::from(event.client_y()))));
+    };
+    let drag = move |event: PointerEvent| {
+        if let Some((x, y)) = held.get_value()
+            && event.buttons() == 1
+        {
+            let now = at(f64::from(event.client_x()), f64::from(event.client_y()));
+            view.update(|view| *view = view.moved(x - now.0, y - now.1));
+            held.set_value(Some(now));
+        }
+    };
+    let keys = move |event: KeyboardEvent| {
+        let change: Option<Viewport> = match event.key().as_str() {
+            "+" | "=" => Some(view.get_untracked().zoomed(0.8, (0.5, 0.5))),
+            "-" => Some(view.get_untracked().zoomed(1.25, (0.5, 0.5))),
+            "ArrowLeft" => Some(view.get_untracked().moved(-0.1, 0.0)),
+            "ArrowRight" => Some(view.get_untracked().moved(0.1, 0.0)),
+            "ArrowUp" => Some(view.get_untracked().moved(0.0, -0.1)),
+            "ArrowDown" => Some(view.get_untracked().moved(0.0, 0.1)),
+            _ => None,
+        };
+        if let Some(next) = change {
+            event.prevent_default();
+            view.set(next);
+        }
+    };
+    let curves: Vec<AnyView> = edges
+        .iter()
+        .filter_map(|&(from, to)| {
+            let ((x1, y1), (x2, y2)) = (layout.places.get(from)?, layout.places.get(to)?);
+            let (x1, y1, x2) = (x1 + WIDTH / 2.0, y1 + HEIGHT, x2 + WIDTH / 2.0);
+            let bend = ((y2 - y1) / 2.0).max(12.0);
+            let path = format!(
+                "M{x1:.1} {y1:.1}C{x1:.1} {:.1} {x2:.1} {:.1} {x2:.1} {y2:.1}",
+                y1 + bend,
+                y2 - bend
+            );
+            Some(view! { <path class="graph-edge" d=path /> }.into_any())
+        })
+        .collect();
+    let boxes: Vec<AnyView> = nodes
+        .into_iter()
+        .zip(layout.places.iter().copied())
+        .enumerate()
+        .map(|(place, (node, (x, y)))| drawn_box(place, node, (x, y), chosen))
+        .collect();
+    let whole = layout.clone();
+    view! {
+        <div class="graph">
+            <div
+                class="graph-window"
+                node_ref=window
+                role="group"
+                aria-label=label
+                tabindex="0"
+                on:wheel=wheel
+                on:pointerdown=down
+                on:pointermove=drag
+                on:pointerup=move |_| held.set_value(None)
+                on:keydown=keys
+            >
+                <svg viewBox=move || view.get().view_box() preserveAspectRatio="xMidYMin meet">
+                    {curves}
+                    {boxes}
+                </svg>
+            </div>
+            <div class="graph-tools">
+                <Button
+                    label="+"
+                    says=t().zoom_in
+                    kind=ButtonKind::Quiet
+                    on_press=move |()| view.update(|view| *view = view.zoomed(0.8, (0.5, 0.5)))
+                />
+                <Button
+                    label="−"
+                    says=t().zoom_out
+                    kind=ButtonKind::Quiet
+                    on_press=move |()| view.update(|view| *view = view.zoomed(1.25, (0.5, 0.5)))
+                />
+                <Button
+                    label=t().zoom_fit
+                    kind=ButtonKind::Quiet
+                    on_press=move |()| view.set(Viewport::whole(&whole, ASPECT))
+                />
+            </div>
+        </div>
+    }
+}
+
+fn drawn_box(
+    place: usize,
+    node: DrawnNode,
+    (x, y): (f64, f64),
+    chosen: RwSignal<Option<usize>>,
+) -> AnyView {
+    let label = format!("{} {}", node.title, node.sub);
+    let class = move || {
+        let mark = if chosen.get() == Some(place) { " graph-chosen" } else { "" };
+        format!("graph-node graph-{}{mark}", node.kind)
+    };
+    let press = move |event: KeyboardEvent| {
+        if matches!(event.key().as_str(), "Enter" | " ") {
+            event.prevent_default();
+            chosen.set(Some(place));
+        }
+    };
+    view! {
+        <g
+            class=class
+            transform=format!("translate({x:.1} {y:.1})")
+            role="button"
+            tabindex="0"
+            aria-label=label
+            aria-pressed=move || if chosen.get() == Some(place) { "true" } else { "false" }
+            on:click=move |_| chosen.set(Some(place))
+            on:keydown=press
+        >
+            <rect width=WIDTH.to_string() height=HEIGHT.to_string() rx="8" />
+            <text x="12" y="19" class="graph-title">{cut(&node.title, 22)}</text>
+            <text x="12" y="35" class="graph-sub">{cut(&node.sub, 27)}</text>
+        </g>
+    }
+    .into_any()
+}
+
+/// What fits into a box.
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let mut cut: String = text.chars().take(most - 1).collect();
+    cut.push('…');
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_are_cut_between_letters() {
+        assert_eq!(cut("모델의이름", 4), "모델의…");
+        assert_eq!(cut("Conv", 4), "Conv");
+    }
+}

@@ -6,46 +6,37 @@
 
 use std::io::{self, Write};
 
+use api::documents::{column_name, plain, row, write_csv};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use engine::{Tensor, TensorData};
+use engine::Tensor;
 use shared::{Signature, TensorSpec};
 
-use crate::arguments::AnswerFormat;
+use crate::{
+    arguments::AnswerFormat,
+    failure::{Exit, Failure},
+};
 
 /// An output with more values a row than this is abbreviated in a table.
 const TABLE_VALUES: usize = 10;
 
-/// An output that does not have one part per row.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the output `{output}` has the shape {shape:?}, which is not one value or list a row; score an Open Inference Protocol document instead"
-)]
-pub(crate) struct NotRows {
-    output: String,
-    shape: Vec<u64>,
-}
-
-/// One batch's answers.
-pub(crate) struct Answers {
-    rows: usize,
+/// The outputs of one batch, if each of them has one part for each row.
+pub(crate) fn by_row(
+    rows: u64,
     outputs: Vec<Tensor>,
-}
-
-impl Answers {
-    /// `outputs` in the signature's order, each with `rows` as its first dimension.
-    pub(crate) fn new(
-        rows: usize,
-        outputs: Vec<Tensor>,
-        signature: &Signature,
-    ) -> Result<Self, NotRows> {
-        for (spec, tensor) in signature.outputs.iter().zip(&outputs) {
-            if tensor.shape().first() != Some(&(rows as u64)) {
-                let shape = tensor.shape().to_vec();
-                return Err(NotRows { output: spec.name.clone(), shape });
-            }
+    signature: &Signature,
+) -> Result<Vec<Tensor>, Failure> {
+    for (spec, tensor) in signature.outputs.iter().zip(&outputs) {
+        if tensor.shape().first() != Some(&rows) {
+            let message = format!(
+                "the output `{}` has the shape {:?}, which is not one value or list a row",
+                spec.name,
+                tensor.shape()
+            );
+            return Err(Failure::new(Exit::BadInput, message)
+                .hint("score an Open Inference Protocol document instead"));
         }
-        Ok(Self { rows, outputs })
     }
+    Ok(outputs)
 }
 
 /// Writes every batch in `format`.
@@ -53,7 +44,7 @@ pub(crate) fn write(
     out: &mut impl Write,
     format: AnswerFormat,
     signature: &Signature,
-    batches: &[Answers],
+    batches: &[Vec<Tensor>],
 ) -> io::Result<()> {
     match format {
         AnswerFormat::Json => write_json(out, signature, batches),
@@ -62,7 +53,11 @@ pub(crate) fn write(
     }
 }
 
-fn write_json(out: &mut impl Write, signature: &Signature, batches: &[Answers]) -> io::Result<()> {
+fn write_json(
+    out: &mut impl Write,
+    signature: &Signature,
+    batches: &[Vec<Tensor>],
+) -> io::Result<()> {
     let names: Vec<String> = signature
         .outputs
         .iter()
@@ -70,73 +65,40 @@ fn write_json(out: &mut impl Write, signature: &Signature, batches: &[Answers]) 
         .collect();
     write!(out, "[")?;
     let mut separator = "\n";
+    let mut line = Vec::new();
     for batch in batches {
-        for row in 0..batch.rows {
-            write!(out, "{separator}  {{")?;
+        for index in 0..rows_of(batch) {
+            line.clear();
+            line.extend_from_slice(separator.as_bytes());
+            line.extend_from_slice(b"  {");
             separator = ",\n";
-            for (place, (name, tensor)) in names.iter().zip(&batch.outputs).enumerate() {
-                let comma = if place > 0 { ", " } else { "" };
-                write!(out, "{comma}{name}: ")?;
-                let values = row_values(batch, tensor);
-                // One value per row is a scalar, not a list of one.
-                let shape = if values == 1 { &[] } else { tensor.shape().get(1..).unwrap_or(&[]) };
-                write_nested(out, tensor.data(), shape, row * values)?;
+            for (place, (name, tensor)) in names.iter().zip(batch).enumerate() {
+                if place > 0 {
+                    line.extend_from_slice(b", ");
+                }
+                line.extend_from_slice(name.as_bytes());
+                line.extend_from_slice(b": ");
+                row(&mut line, tensor.data(), index, tensor.shape().get(1..).unwrap_or(&[]));
             }
-            write!(out, "}}")?;
+            line.push(b'}');
+            out.write_all(&line)?;
         }
     }
     let end = if separator == "\n" { "]" } else { "\n]" };
     writeln!(out, "{end}")
 }
 
-/// The elements from `first` on, as nested lists of this shape.
-fn write_nested(
+fn write_table(
     out: &mut impl Write,
-    data: &TensorData,
-    shape: &[u64],
-    first: usize,
+    signature: &Signature,
+    batches: &[Vec<Tensor>],
 ) -> io::Result<()> {
-    let Some((length, inner)) = shape.split_first() else {
-        return write_element(out, data, first);
-    };
-    let stride: u64 = inner.iter().product();
-    write!(out, "[")?;
-    for part in 0..*length {
-        if part > 0 {
-            write!(out, ", ")?;
-        }
-        write_nested(out, data, inner, first + (part * stride) as usize)?;
-    }
-    write!(out, "]")
-}
-
-fn write_csv(out: &mut impl Write, signature: &Signature, batches: &[Answers]) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(out);
-    let header = signature.outputs.iter().enumerate().flat_map(|(index, output)| {
-        let values = values_per_row(batches, index, output);
-        (0..values).map(move |value| column_name(output, value, values))
-    });
-    writer.write_record(header)?;
-    for batch in batches {
-        for row in 0..batch.rows {
-            for tensor in &batch.outputs {
-                let values = row_values(batch, tensor);
-                for element in row * values..(row + 1) * values {
-                    writer.write_field(element_text(tensor.data(), element))?;
-                }
-            }
-            writer.write_record(None::<&[u8]>)?;
-        }
-    }
-    writer.flush()
-}
-
-fn write_table(out: &mut impl Write, signature: &Signature, batches: &[Answers]) -> io::Result<()> {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     let mut header = vec!["row".to_owned()];
     for (index, output) in signature.outputs.iter().enumerate() {
-        let values = values_per_row(batches, index, output);
+        let values = batches.first().and_then(|batch| Some(row_values(batch.get(index)?)));
+        let values = values.unwrap_or(1);
         header.extend((0..values.min(TABLE_VALUES)).map(|value| table_name(output, value, values)));
         if values > TABLE_VALUES {
             header.push(format!("… {} more", values - TABLE_VALUES));
@@ -145,14 +107,14 @@ fn write_table(out: &mut impl Write, signature: &Signature, batches: &[Answers])
     table.set_header(header);
     let mut number = 0_u64;
     for batch in batches {
-        for row in 0..batch.rows {
+        for row in 0..rows_of(batch) {
             let mut cells = vec![number.to_string()];
             number += 1;
-            for tensor in &batch.outputs {
-                let values = row_values(batch, tensor);
+            for tensor in batch {
+                let values = row_values(tensor);
                 let shown = values.min(TABLE_VALUES);
                 cells.extend(
-                    (0..shown).map(|value| element_text(tensor.data(), row * values + value)),
+                    (0..shown).map(|value| plain(tensor.data(), row * values + value).into_owned()),
                 );
                 if values > shown {
                     cells.push("…".to_owned());
@@ -167,20 +129,12 @@ fn write_table(out: &mut impl Write, signature: &Signature, batches: &[Answers])
     writeln!(out, "{}", table.trim_fmt())
 }
 
-fn row_values(batch: &Answers, tensor: &Tensor) -> usize {
-    tensor.data().len().checked_div(batch.rows).unwrap_or(0)
+fn rows_of(batch: &[Tensor]) -> usize {
+    batch.first().and_then(|tensor| tensor.shape().first()).map_or(0, |rows| *rows as usize)
 }
 
-/// What the batches say, and without any what the signature says.
-fn values_per_row(batches: &[Answers], index: usize, output: &TensorSpec) -> usize {
-    let counted =
-        batches.first().and_then(|batch| Some(row_values(batch, batch.outputs.get(index)?)));
-    let declared = || output.row_len().and_then(|length| usize::try_from(length).ok());
-    counted.or_else(declared).unwrap_or(1)
-}
-
-fn column_name(output: &TensorSpec, value: usize, values: usize) -> String {
-    if values == 1 { output.name.clone() } else { format!("{}[{value}]", output.name) }
+fn row_values(tensor: &Tensor) -> usize {
+    tensor.shape().iter().skip(1).map(|dim| *dim as usize).product()
 }
 
 /// A class's name says more to people than its place.
@@ -188,94 +142,43 @@ fn table_name(output: &TensorSpec, value: usize, values: usize) -> String {
     match output.classes.as_ref().and_then(|classes| classes.get(value)) {
         Some(shared::Label::Int(class)) => format!("{}[{class}]", output.name),
         Some(shared::Label::Text(class)) => format!("{}[{class}]", output.name),
-        None => column_name(output, value, values),
+        None => column_name(&output.name, value, values),
     }
-}
-
-/// Writes one element as JSON.
-pub(crate) fn write_element(
-    out: &mut impl Write,
-    data: &TensorData,
-    index: usize,
-) -> io::Result<()> {
-    macro_rules! json {
-        ($value:expr) => {
-            // A missing element becomes `null`, as NaN does.
-            serde_json::to_writer(&mut *out, &$value)?
-        };
-    }
-    match data {
-        TensorData::Bool(values) => json!(values.get(index)),
-        TensorData::Int8(values) => json!(values.get(index)),
-        TensorData::Int16(values) => json!(values.get(index)),
-        TensorData::Int32(values) => json!(values.get(index)),
-        TensorData::Int64(values) => json!(values.get(index)),
-        TensorData::Uint8(values) => json!(values.get(index)),
-        TensorData::Uint16(values) => json!(values.get(index)),
-        TensorData::Uint32(values) => json!(values.get(index)),
-        TensorData::Uint64(values) => json!(values.get(index)),
-        TensorData::Float16(values) => {
-            json!(values.get(index).map(|bits| engine::f16_to_f32(*bits)));
-        }
-        TensorData::Bfloat16(values) => {
-            json!(values.get(index).map(|bits| engine::bf16_to_f32(*bits)));
-        }
-        TensorData::Float32(values) => json!(values.get(index)),
-        TensorData::Float64(values) => json!(values.get(index)),
-        TensorData::String(values) => json!(values.get(index)),
-    }
-    Ok(())
-}
-
-/// One element as words for CSV and tables: text bare, NaN and infinities by name.
-fn element_text(data: &TensorData, index: usize) -> String {
-    let special = match data {
-        TensorData::String(values) => return values.get(index).cloned().unwrap_or_default(),
-        TensorData::Float32(values) => values.get(index).map(|value| f64::from(*value)),
-        TensorData::Float64(values) => values.get(index).copied(),
-        TensorData::Float16(values) => {
-            values.get(index).map(|bits| f64::from(engine::f16_to_f32(*bits)))
-        }
-        TensorData::Bfloat16(values) => {
-            values.get(index).map(|bits| f64::from(engine::bf16_to_f32(*bits)))
-        }
-        _ => None,
-    };
-    if let Some(value) = special.filter(|value| !value.is_finite()) {
-        return value.to_string();
-    }
-    let mut text = Vec::new();
-    // Writing to memory cannot fail.
-    let _ = write_element(&mut text, data, index);
-    String::from_utf8(text).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
+    use engine::TensorData;
     use serde_json::json;
 
     use super::*;
-    use crate::rows::tests::taking;
+
+    fn giving(outputs: serde_json::Value) -> Signature {
+        serde_json::from_value(json!({
+            "contract": 1,
+            "symbols": [{"name": "rows", "min": 1, "max": 4096}],
+            "inputs": [],
+            "outputs": outputs,
+        }))
+        .unwrap()
+    }
 
     fn signature() -> Signature {
-        let mut signature = taking(json!([]));
-        signature.outputs = serde_json::from_value(json!([
+        giving(json!([
             {"name": "label", "type": "string", "shape": ["rows"]},
             {"name": "p", "type": "float32", "shape": ["rows", 2], "classes": ["no", "yes"]},
         ]))
-        .unwrap();
-        signature
     }
 
-    fn answers() -> Vec<Answers> {
+    fn answers() -> Vec<Vec<Tensor>> {
         let outputs = vec![
             Tensor::new(vec![2], TensorData::String(vec!["a,b".into(), "c".into()])).unwrap(),
             Tensor::new(vec![2, 2], TensorData::Float32(vec![0.1, 0.9, f32::NAN, 1.0])).unwrap(),
         ];
-        vec![Answers::new(2, outputs, &signature()).unwrap()]
+        vec![by_row(2, outputs, &signature()).unwrap()]
     }
 
-    fn written(format: AnswerFormat, batches: &[Answers]) -> String {
+    fn written(format: AnswerFormat, batches: &[Vec<Tensor>]) -> String {
         let mut out = Vec::new();
         write(&mut out, format, &signature(), batches).unwrap();
         String::from_utf8(out).unwrap()
@@ -287,7 +190,7 @@ mod tests {
 
         assert_eq!(
             text,
-            "[\n  {\"label\": \"a,b\", \"p\": [0.1, 0.9]},\n  {\"label\": \"c\", \"p\": [null, 1.0]}\n]\n"
+            "[\n  {\"label\": \"a,b\", \"p\": [0.1,0.9]},\n  {\"label\": \"c\", \"p\": [null,1.0]}\n]\n"
         );
         assert_eq!(written(AnswerFormat::Json, &[]), "[]\n");
     }
@@ -312,23 +215,21 @@ mod tests {
 
     #[test]
     fn nested_outputs_keep_their_shape_and_single_values_are_scalars() {
-        let mut signature = taking(json!([]));
-        signature.outputs = serde_json::from_value(json!([
+        let signature = giving(json!([
             {"name": "m", "type": "int64", "shape": ["rows", 2, 2]},
             {"name": "v", "type": "float32", "shape": ["rows", 1]},
-        ]))
-        .unwrap();
+        ]));
         let outputs = vec![
             Tensor::new(vec![1, 2, 2], TensorData::Int64(vec![1, 2, 3, 4])).unwrap(),
             Tensor::new(vec![1, 1], TensorData::Float32(vec![16777216.0])).unwrap(),
         ];
-        let batch = Answers::new(1, outputs, &signature).unwrap();
+        let batch = by_row(1, outputs, &signature).unwrap();
 
         let mut out = Vec::new();
         write_json(&mut out, &signature, &[batch]).unwrap();
 
         let text = String::from_utf8(out).unwrap();
-        assert!(text.contains("\"m\": [[1, 2], [3, 4]], \"v\": 16777216.0}"), "{text}");
+        assert!(text.contains("\"m\": [[1,2],[3,4]], \"v\": 16777216.0}"), "{text}");
     }
 
     #[test]
@@ -338,6 +239,6 @@ mod tests {
             Tensor::new(vec![1, 2], TensorData::Float32(vec![0.1, 0.9])).unwrap(),
         ];
 
-        assert!(Answers::new(2, outputs, &signature()).is_err());
+        assert!(by_row(2, outputs, &signature()).is_err());
     }
 }

@@ -148,6 +148,18 @@ pub(crate) struct CompileArguments {
     /// How `--check` answers [default: text on a terminal, else json].
     #[arg(long, requires = "check")]
     pub(crate) format: Option<TextFormat>,
+
+    /// Most time for the compile; beyond it the exit code is 6.
+    #[arg(long, value_name = "TIME", default_value = "1m")]
+    pub(crate) timeout: crate::units::TimeSpan,
+
+    /// Most memory for the compile; beyond it the exit code is 6.
+    #[arg(long, value_name = "SIZE", default_value = "4GiB")]
+    pub(crate) memory: crate::units::ByteSize,
+
+    /// Says that this process is the one that compiles, under limits of its own.
+    #[arg(long, hide = true)]
+    pub(crate) within_limits: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -1,8 +1,8 @@
 //! `compile`: an ONNX model becomes a module, or `--check` says what stands in the way.
 //!
-//! # Deliberately absent
-//! - Limits on time and memory: the caller owns the machine and the model. The server's images are compiled in a
-//!   child that has them.
+//! The work is done within [`limits`] on time and memory, as the server's is.
+
+mod limits;
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -27,7 +27,16 @@ impl From<ProfileName> for Profile {
     }
 }
 
-pub(crate) fn run(arguments: &CompileArguments, terminal: Terminal) -> Result<(), Failure> {
+/// Gives the exit code: that of the process which did the work.
+pub(crate) fn run(arguments: &CompileArguments, terminal: Terminal) -> Result<u8, Failure> {
+    if !arguments.within_limits {
+        return limits::supervise(arguments);
+    }
+    limits::limit(arguments)?;
+    compile(arguments, terminal).map(|()| 0)
+}
+
+fn compile(arguments: &CompileArguments, terminal: Terminal) -> Result<(), Failure> {
     let onnx = files::read(&arguments.model, files::MODEL_BYTES)?;
     let options =
         compiler::Options { profile: arguments.profile.into(), ..compiler::Options::default() };

@@ -20,8 +20,6 @@ mod files;
 mod inspect;
 mod log;
 mod options;
-mod protocol;
-mod rows;
 mod score;
 mod serve;
 mod settings;
@@ -61,7 +59,9 @@ fn run(
     terminal: Terminal,
 ) -> Result<ExitCode, Failure> {
     match arguments.command {
-        Command::Compile(arguments) => compile::run(&arguments, terminal)?,
+        Command::Compile(arguments) => {
+            return compile::run(&arguments, terminal).map(ExitCode::from);
+        }
         Command::Inspect(arguments) => inspect::run(&arguments)?,
         Command::Score(arguments) => score::run(&arguments, terminal)?,
         Command::Serve(arguments) => {

@@ -8,17 +8,17 @@ use std::{
     time::Instant,
 };
 
+use api::documents::{self, Header, InputError, TensorRequest};
 use engine::{
     Engine, EngineConfig, EngineError, ModuleError, ScoreError, Scorer, ScorerLimits, Tensor, Trust,
 };
 use shared::Signature;
 
 use crate::{
-    answers::{self, Answers, NotRows},
+    answers,
     arguments::{AnswerFormat, ScoreArguments},
     failure::{Exit, Failure},
-    files, protocol,
-    rows::{self, Batches, InputError, Layout, Notation},
+    files,
     terminal::{Terminal, Unit},
 };
 
@@ -35,11 +35,12 @@ pub(crate) fn run(arguments: &ScoreArguments, terminal: Terminal) -> Result<(), 
     match work {
         Work::Document(request) => {
             let outputs =
-                scorer.score_rows(&request.inputs).map_err(|error| score_failure(error, 0))?;
-            request.write_answer(&mut out, &signature, &outputs)?;
+                scorer.score_rows(request.inputs()).map_err(|error| score_failure(error, 0))?;
+            out.write_all(&request.answer(&signature, &outputs))?;
+            writeln!(out)?;
         }
-        Work::Rows(batches) => {
-            let answers = score_batches(&scorer, batches, &signature, arguments, terminal)?;
+        Work::Rows(inputs) => {
+            let answers = score_rows(&scorer, &inputs, &signature, arguments, terminal)?;
             let usual =
                 if io::stdout().is_terminal() { AnswerFormat::Table } else { AnswerFormat::Json };
             answers::write(&mut out, arguments.format.unwrap_or(usual), &signature, &answers)?;
@@ -51,8 +52,9 @@ pub(crate) fn run(arguments: &ScoreArguments, terminal: Terminal) -> Result<(), 
 
 /// What the input asks for.
 enum Work {
-    Document(protocol::Request),
-    Rows(Vec<Vec<Tensor>>),
+    Document(TensorRequest),
+    /// One tensor for each input.
+    Rows(Vec<Tensor>),
 }
 
 impl Work {
@@ -71,29 +73,21 @@ impl Work {
         if is_json && arguments.no_header {
             return Err(Failure::new(Exit::Usage, "--no-header is for CSV, the input is JSON"));
         }
-        if is_json && protocol::is_document(input) {
+        if is_json && first == Some(&b'{') {
             if !matches!(arguments.format, None | Some(AnswerFormat::Json)) {
                 return Err(Failure::new(
                     Exit::Usage,
                     "an Open Inference Protocol document is answered with one: --format does not apply",
                 ));
             }
-            return Ok(Self::Document(protocol::read(input, signature)?));
+            return Ok(Self::Document(TensorRequest::read(input, signature)?));
         }
-
-        let layout = Layout::of(signature).ok_or_else(|| {
-            Failure::new(Exit::BadInput, "this model takes whole tensors, not rows").hint(
-                "give an Open Inference Protocol document: {\"inputs\":[{\"name\", \"shape\", \"datatype\", \"data\"}]}",
-            )
-        })?;
-        let notation = if is_json { Notation::Json } else { Notation::Csv };
-        let mut batches = Batches::new(&layout, notation);
-        if is_json {
-            rows::json::read(input, &mut batches)?;
+        let header = if arguments.no_header { Header::Absent } else { Header::Present };
+        Ok(Self::Rows(if is_json {
+            documents::read_json_rows(input, signature)?
         } else {
-            rows::csv::read(input, !arguments.no_header, &mut batches)?;
-        }
-        Ok(Self::Rows(batches.finish()?))
+            documents::read_csv_rows(input, header, signature)?
+        }))
     }
 }
 
@@ -112,41 +106,46 @@ fn scorer(wasm: &[u8], arguments: &ScoreArguments, terminal: Terminal) -> Result
     Ok(Scorer::new(module, ScorerLimits::default()))
 }
 
-fn score_batches(
+/// Scores piece by piece, so that progress can be shown.
+fn score_rows(
     scorer: &Scorer,
-    batches: Vec<Vec<Tensor>>,
+    inputs: &[Tensor],
     signature: &Signature,
     arguments: &ScoreArguments,
     terminal: Terminal,
-) -> Result<Vec<Answers>, Failure> {
-    let rows_of = |batch: &[Tensor]| {
-        batch.first().and_then(|tensor| tensor.shape().first().copied()).unwrap_or(0)
-    };
-    let total = batches.iter().map(|batch| rows_of(batch)).sum();
+) -> Result<Vec<Vec<Tensor>>, Failure> {
+    let total = inputs.first().and_then(|tensor| tensor.shape().first().copied()).unwrap_or(0);
     let mut progress = terminal.progress("Scoring", total, Unit::Rows);
     let begun = Instant::now();
-    let mut done = 0;
-    let mut answers = Vec::with_capacity(batches.len());
-    for batch in batches {
+    let step = rows_at_once(inputs, total);
+    let (mut done, mut batches) = (0, Vec::new());
+    while done < total {
         if begun.elapsed() > arguments.timeout.0 {
             return Err(score_failure(ScoreError::OutOfTime, done));
         }
-        let rows = rows_of(&batch);
+        let end = total.min(done + step);
+        let batch: Vec<_> = inputs.iter().map(|input| input.rows(done..end)).collect();
         let outputs = scorer.score_rows(&batch).map_err(|error| score_failure(error, done))?;
-        let count = usize::try_from(rows).unwrap_or(usize::MAX);
-        answers.push(
-            Answers::new(count, outputs, signature)
-                .map_err(|error: NotRows| Failure::new(Exit::BadInput, error.to_string()))?,
-        );
-        done += rows;
+        batches.push(answers::by_row(end - done, outputs, signature)?);
+        done = end;
         progress.set(done);
     }
-    Ok(answers)
+    Ok(batches)
+}
+
+/// What one call of a compiled module takes, or fewer where rows are large.
+fn rows_at_once(inputs: &[Tensor], total: u64) -> u64 {
+    const MOST_ROWS: u64 = 4096;
+    const MOST_ELEMENTS: u64 = 4 << 20;
+    let elements: u64 = inputs.iter().map(|input| input.data().len() as u64).sum();
+    let row = elements.checked_div(total).unwrap_or(0).max(1);
+    (MOST_ELEMENTS / row).clamp(1, MOST_ROWS)
 }
 
 impl From<InputError> for Failure {
     fn from(error: InputError) -> Self {
-        Self::new(Exit::BadInput, error.to_string())
+        let hint = error.advice.clone();
+        Self::new(Exit::BadInput, error.message).hint(hint)
     }
 }
 
@@ -178,7 +177,7 @@ fn score_failure(error: ScoreError, first_row: u64) -> Failure {
     let exit = match &error {
         ScoreError::BadInput { row: Some(row) } => {
             let message = "the model does not accept a value of this row";
-            return InputError::new(message).at_row(first_row + row).into();
+            return Failure::new(Exit::BadInput, format!("row {}: {message}", first_row + row));
         }
         ScoreError::BadInput { row: None } | ScoreError::WrongInput(_) => Exit::BadInput,
         ScoreError::OutOfTime | ScoreError::OutOfMemory => Exit::Limit,

@@ -132,13 +132,20 @@ fn python() -> Target {
         .arg(port.to_string())
         .env("PYTHONPATH", &packages.python_path)
         .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let process = Running(server.spawn().unwrap());
+        .stderr(Stdio::piped());
+    let mut process = Running(server.spawn().unwrap());
     let start = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        if let Some(status) = process.0.try_wait().unwrap() {
+            let said = std::io::read_to_string(process.0.stderr.take().unwrap()).unwrap();
+            panic!("the Python server ended with {status}:\n{said}");
+        }
         assert!(start.elapsed() < PATIENCE, "the Python server did not start");
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(20));
     }
+    // Nobody reads what it says from here on, and a full pipe would stop it.
+    let mut rest = process.0.stderr.take().unwrap();
+    std::thread::spawn(move || std::io::copy(&mut rest, &mut std::io::sink()));
     Target {
         title: "FastAPI + onnxruntime",
         url: format!("http://127.0.0.1:{port}/score"),

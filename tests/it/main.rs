@@ -13,6 +13,7 @@ mod concurrency;
 mod crashes;
 mod fetching;
 mod drawing;
+mod dialects;
 mod fixtures;
 mod identity;
 mod metrics;

@@ -77,7 +77,8 @@ def main():
         paths, versions = [packages], pins(requirements)
         if "--bench" in sys.argv:
             server = HERE.parent / "bench" / "requirements.txt"
-            paths.append(made(TARGET / "python" / f"bench-{fingerprint(server)}", install(server)))
+            # In front: where both pin a package, the server needs its own version.
+            paths.insert(0, made(TARGET / "python" / f"bench-{fingerprint(server)}", install(server)))
             versions |= pins(server)
 
         estimators = None

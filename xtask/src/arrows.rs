@@ -39,6 +39,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tower-http", &["api"]),
     ("rustls", &["api", "tests"]),
     ("rcgen", &["api"]),
+    ("csv", &["api"]),
+    ("zstd", &["api"]),
     ("sqlx", &["control"]),
     ("object_store", &["control"]),
     ("oci-client", &["control"]),

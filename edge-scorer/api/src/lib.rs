@@ -23,6 +23,8 @@ mod console;
 mod content;
 mod cors;
 mod deployments;
+pub mod documents;
+mod encoding;
 mod error;
 mod events;
 mod family;

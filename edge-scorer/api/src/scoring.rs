@@ -4,6 +4,8 @@
 //! codec turns the body into tensors in one pass, [`run`] waits for a slot and scores, and the codec
 //! writes the answer into one buffer. The codecs know no HTTP:
 //! - [`document`] and [`answer`]: the dialects of `/api/v1/service/{name}/score`,
+//! - [`mlflow`]: the documents of MLflow's scoring server,
+//! - [`sheet`]: CSV, in and out,
 //! - [`table`]: the table of the request-response service,
 //! - [`inference`]: the Open Inference Protocol,
 //! - [`swagger`]: the description of a service.
@@ -21,20 +23,23 @@ mod answer;
 mod caller;
 mod cells;
 mod document;
-mod frame;
-mod inference;
-mod json;
+pub(crate) mod frame;
+pub(crate) mod inference;
+pub(crate) mod json;
+mod media;
+mod mlflow;
 mod nested;
 mod notes;
 mod protocol;
-mod refusal;
-mod rows;
+pub(crate) mod refusal;
+pub(crate) mod rows;
 mod rrs;
 mod run;
 mod service;
+pub(crate) mod sheet;
 mod swagger;
 mod table;
-mod write;
+pub(crate) mod write;
 
 /// Everything under `/api/v1/service`, `/v2` and `/workspaces`.
 pub(crate) fn routes() -> Routes {

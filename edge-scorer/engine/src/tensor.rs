@@ -89,6 +89,19 @@ impl Tensor {
         &self.data
     }
 
+    /// A copy of the rows of `range`, or of as many of them as there are.
+    pub fn rows(&self, range: std::ops::Range<u64>) -> Self {
+        let Some((rows, rest)) = self.shape.split_first() else { return self.clone() };
+        let width: u64 = rest.iter().product();
+        let begin = range.start.min(*rows);
+        let end = range.end.clamp(begin, *rows);
+        // Rows that exist are elements that exist, so the products fit.
+        let elements = (begin * width) as usize..(end * width) as usize;
+        let mut shape = self.shape.clone();
+        shape[0] = end - begin;
+        Self { shape, data: self.data.part(elements) }
+    }
+
     /// Gives the parts away.
     pub fn into_parts(self) -> (Vec<u64>, TensorData) {
         (self.shape, self.data)
@@ -173,6 +186,18 @@ impl TensorData {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// A copy of some elements, which must exist.
+    fn part(&self, range: std::ops::Range<usize>) -> Self {
+        macro_rules! part {
+            ($($variant:ident)+) => {
+                match self {
+                    $(Self::$variant(values) => Self::$variant(values[range].to_vec()),)+
+                }
+            };
+        }
+        part!(Bool Int8 Int16 Int32 Int64 Uint8 Uint16 Uint32 Uint64 Float16 Bfloat16 Float32 Float64 String)
     }
 
     /// Appends a copy of `other`'s elements; false, and no change, when the types differ.

@@ -62,6 +62,18 @@ pub(super) fn plan(
     }
 }
 
+/// Which output an answer in CSV holds: that of the method, where the caller chose one, else all.
+pub(super) fn columns(plan: Plan, method: Option<Method>) -> Result<Option<usize>, Refusal> {
+    match plan {
+        Plan::Output { index, .. } if method.is_some() => Ok(Some(index)),
+        Plan::Likeliest { .. } if method.is_some() => Err(Refusal::new(
+            "the model gives no label of its own that could be a column of CSV",
+            "leave `method` out, or ask for JSON",
+        )),
+        _ => Ok(None),
+    }
+}
+
 /// Writes the whole answer.
 pub(super) fn write(
     out: &mut Vec<u8>,
@@ -72,6 +84,7 @@ pub(super) fn write(
 ) {
     let (before, after): (&[u8], &[u8]) = match (dialect, plan) {
         (Dialect::Inputs, _) => (b"{\"Results\":", b"}"),
+        (Dialect::Invocation, _) => (b"{\"predictions\":", b"}"),
         (Dialect::Data, Plan::Output { method: Method::PredictProba, .. }) => {
             (b"{\"predict_proba\":", b"}")
         }
@@ -187,6 +200,7 @@ mod tests {
         assert_eq!(of(Dialect::InputDf, None), "[0,1]");
         assert_eq!(of(Dialect::InputData, None), "[0,1]");
         assert_eq!(of(Dialect::Inputs, None), r#"{"Results":[0,1]}"#);
+        assert_eq!(of(Dialect::Invocation, None), r#"{"predictions":[0,1]}"#);
         assert_eq!(
             of(Dialect::Inputs, Some(Method::PredictProba)),
             r#"{"Results":[[0.998,0.002],[0.25,0.75]]}"#

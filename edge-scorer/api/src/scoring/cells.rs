@@ -1,8 +1,9 @@
-//! One JSON value into one element of a tensor.
+//! One JSON value, or one field of CSV, into one element of a tensor.
 //!
 //! # Invariants
 //! - A number is a JSON number or text holding one. `null` is NaN in floating-point columns and an
 //!   error in others. Nothing is cut or wrapped: what does not fit its type is an error.
+//! - CSV has no types and leaves a number out in its own ways; infinities may be written there.
 
 use engine::{TensorData, f32_to_bf16, f32_to_f16};
 
@@ -54,6 +55,37 @@ pub(super) fn put(
     Ok(())
 }
 
+/// Appends a field of CSV to `data`.
+pub(super) fn push_field(data: &mut TensorData, field: &str) -> Result<(), CellError> {
+    match data {
+        TensorData::Float32(values) => values.push(single_field(field)?),
+        TensorData::Float64(values) => values.push(float_field(field)?),
+        TensorData::Float16(values) => {
+            let value = single_field(field)?;
+            let half = f32_to_f16(value);
+            if half & 0x7fff == 0x7c00 && value.is_finite() {
+                return Err(CellError::Value("is too large for float16"));
+            }
+            values.push(half);
+        }
+        TensorData::Bfloat16(values) => values.push(f32_to_bf16(single_field(field)?)),
+        TensorData::Int8(values) => values.push(integer_field(field)?),
+        TensorData::Int16(values) => values.push(integer_field(field)?),
+        TensorData::Int32(values) => values.push(integer_field(field)?),
+        TensorData::Int64(values) => values.push(integer_field(field)?),
+        TensorData::Uint8(values) => values.push(integer_field(field)?),
+        TensorData::Uint16(values) => values.push(integer_field(field)?),
+        TensorData::Uint32(values) => values.push(integer_field(field)?),
+        TensorData::Uint64(values) => values.push(integer_field(field)?),
+        TensorData::Bool(values) => {
+            let truth = truth_of(&field.trim().to_ascii_lowercase());
+            values.push(truth.ok_or(CellError::Value("is neither true nor false"))?);
+        }
+        TensorData::String(values) => values.push(field.to_owned()),
+    }
+    Ok(())
+}
+
 /// Appends `count` elements that will be replaced.
 pub(super) fn make_room(data: &mut TensorData, count: usize) {
     macro_rules! grow {
@@ -101,6 +133,39 @@ fn single(value: f64) -> Result<f32, CellError> {
     Ok(narrow)
 }
 
+/// How CSV files leave a number out.
+fn is_missing(field: &str) -> bool {
+    field.is_empty()
+        || ["nan", "na", "n/a", "null"].iter().any(|word| word.eq_ignore_ascii_case(field))
+}
+
+fn float_field(field: &str) -> Result<f64, CellError> {
+    let field = field.trim();
+    if is_missing(field) {
+        return Ok(f64::NAN);
+    }
+    let value: f64 = field.parse().map_err(|_| CellError::Value("is not a number"))?;
+    // What was written as an infinity stays one; a number that became one was too large.
+    if value.is_infinite() && field.bytes().any(|byte| byte.is_ascii_digit()) {
+        return Err(CellError::Value("is too large for float64"));
+    }
+    Ok(value)
+}
+
+fn single_field(field: &str) -> Result<f32, CellError> {
+    let value = float_field(field)?;
+    if value.is_finite() { single(value) } else { Ok(value as f32) }
+}
+
+fn integer_field<T: TryFrom<i128>>(field: &str) -> Result<T, CellError> {
+    let field = field.trim();
+    if is_missing(field) {
+        return Err(CellError::Value("is missing, which only floating-point columns take"));
+    }
+    let field = field.strip_prefix('+').unwrap_or(field);
+    whole(quoted(field, |number| number.to_integer())?)
+}
+
 fn integer<T: TryFrom<i128>>(scanner: &mut Scanner<'_>) -> Result<T, CellError> {
     let value = match scanner.peek()? {
         Kind::Number => scanner.number()?.to_integer(),
@@ -110,6 +175,10 @@ fn integer<T: TryFrom<i128>>(scanner: &mut Scanner<'_>) -> Result<T, CellError> 
         }
         _ => return Err(CellError::Value("is not a number")),
     };
+    whole(value)
+}
+
+fn whole<T: TryFrom<i128>>(value: Option<i128>) -> Result<T, CellError> {
     let value = value.ok_or(CellError::Value("is not a whole number of the column's type"))?;
     T::try_from(value).map_err(|_| CellError::Value("is out of the range of the column's type"))
 }
@@ -134,14 +203,18 @@ fn truth(scanner: &mut Scanner<'_>) -> Result<bool, CellError> {
             Some(1) => Some(true),
             _ => None,
         },
-        Kind::Text => match &*scanner.text()? {
-            "true" | "True" | "1" => Some(true),
-            "false" | "False" | "0" => Some(false),
-            _ => None,
-        },
+        Kind::Text => truth_of(&scanner.text()?),
         _ => None,
     };
     known.ok_or(CellError::Value("is neither true nor false"))
+}
+
+fn truth_of(text: &str) -> Option<bool> {
+    match text {
+        "true" | "True" | "1" => Some(true),
+        "false" | "False" | "0" => Some(false),
+        _ => None,
+    }
 }
 
 fn text(scanner: &mut Scanner<'_>) -> Result<String, CellError> {
@@ -224,6 +297,32 @@ mod tests {
         assert!(read(ElementType::Float64, "1e999").is_err());
         assert!(read(ElementType::Float16, "65520").is_err());
         assert!(read(ElementType::Float16, "65519").is_ok());
+    }
+
+    #[test]
+    fn csv_may_leave_a_number_out_and_write_an_infinity() {
+        let field = |element_type, field: &str| {
+            let mut data = TensorData::with_capacity(element_type, 1);
+            push_field(&mut data, field).map(|()| data)
+        };
+        for missing in ["", " ", "NaN", "null", "n/a"] {
+            let Ok(TensorData::Float32(values)) = field(ElementType::Float32, missing) else {
+                panic!("{missing} is no error here");
+            };
+            assert!(values[0].is_nan());
+            assert!(field(ElementType::Int64, missing).is_err(), "{missing}");
+        }
+        assert_eq!(
+            field(ElementType::Float32, "-inf"),
+            Ok(TensorData::Float32(vec![f32::NEG_INFINITY]))
+        );
+        assert!(field(ElementType::Float64, "1e999").is_err());
+        assert!(field(ElementType::Float32, "1e39").is_err());
+        assert!(field(ElementType::Float16, "70000").is_err());
+        assert_eq!(field(ElementType::Int8, " +7 "), Ok(TensorData::Int8(vec![7])));
+        assert!(field(ElementType::Int8, "7.5").is_err());
+        assert_eq!(field(ElementType::Bool, "TRUE"), Ok(TensorData::Bool(vec![true])));
+        assert_eq!(field(ElementType::String, " a"), Ok(TensorData::String(vec![" a".to_owned()])));
     }
 
     #[test]

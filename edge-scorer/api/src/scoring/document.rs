@@ -27,6 +27,8 @@ pub(super) enum Dialect {
     InputData,
     Inputs,
     Table,
+    /// Of MLflow's scoring server.
+    Invocation,
 }
 
 /// What a model is asked for.
@@ -71,7 +73,7 @@ pub(super) fn read(body: &[u8], frame: &Frame<'_>) -> Result<Document, Refusal> 
                 None
             }
             "GlobalParameters" => {
-                method = global_parameters(&mut scanner)?.or(method);
+                method = parameters(&mut scanner)?.or(method);
                 None
             }
             _ => {
@@ -95,23 +97,27 @@ pub(super) fn read(body: &[u8], frame: &Frame<'_>) -> Result<Document, Refusal> 
 }
 
 fn read_method(scanner: &mut Scanner<'_>) -> Result<Option<Method>, Refusal> {
-    let method = match scanner.peek()? {
+    match scanner.peek()? {
         Kind::Null => {
             scanner.null()?;
-            return Ok(None);
+            Ok(None)
         }
-        Kind::Text => match &*scanner.text()? {
-            "predict" => Some(Method::Predict),
-            "predict_proba" => Some(Method::PredictProba),
-            _ => None,
-        },
-        _ => None,
-    };
-    let refusal = || Refusal::new("the method is unknown", "send `predict` or `predict_proba`");
-    method.map(Some).ok_or_else(refusal)
+        Kind::Text => method(&scanner.text()?).map(Some),
+        _ => method("").map(Some),
+    }
 }
 
-fn global_parameters(scanner: &mut Scanner<'_>) -> Result<Option<Method>, Refusal> {
+/// A method by its name.
+pub(super) fn method(name: &str) -> Result<Method, Refusal> {
+    match name {
+        "predict" => Ok(Method::Predict),
+        "predict_proba" => Ok(Method::PredictProba),
+        _ => Err(Refusal::new("the method is unknown", "send `predict` or `predict_proba`")),
+    }
+}
+
+/// The method that an object of parameters may name.
+pub(super) fn parameters(scanner: &mut Scanner<'_>) -> Result<Option<Method>, Refusal> {
     if scanner.peek()? != Kind::Object {
         scanner.skip()?;
         return Ok(None);
@@ -133,7 +139,16 @@ fn input_data(scanner: &mut Scanner<'_>, frame: &Frame<'_>) -> Result<Inputs, Re
     if scanner.peek()? == Kind::Array {
         return rows::read(scanner, frame, None);
     }
-    table(scanner, "`input_data`", ["columns", "data"])?.read(frame, ["columns", "data"])
+    split_table(scanner, "`input_data`", frame)
+}
+
+/// `{"columns", "index", "data"}`.
+pub(super) fn split_table(
+    scanner: &mut Scanner<'_>,
+    place: &str,
+    frame: &Frame<'_>,
+) -> Result<Inputs, Refusal> {
+    table(scanner, place, ["columns", "data"])?.read(frame, ["columns", "data"])
 }
 
 /// Rows under `data`, or a table under a port of any name.
@@ -191,7 +206,7 @@ impl Table<'_> {
         let header = match names.peek()? {
             // pandas leaves the names out where there are none.
             Kind::Null => None,
-            _ => Some(rows::header(&read_names(&mut names, columns)?, frame)?),
+            _ => Some(rows::header(&read_names(&mut names, columns)?, &frame.columns())?),
         };
         rows::read(&mut rows, frame, header.as_deref())
     }

@@ -4,11 +4,13 @@
 //! - Nothing is copied from the signature, and nothing is looked up by name for rows that are
 //!   arrays: a frame costs one small allocation for each request.
 
+use std::borrow::Cow;
+
 use shared::{Dim, Signature, TensorSpec};
 
 /// A signature as documents see it.
 #[derive(Debug)]
-pub(super) struct Frame<'s> {
+pub(crate) struct Frame<'s> {
     pub(super) slots: Vec<Slot<'s>>,
     pub(super) layout: Layout,
 }
@@ -23,6 +25,14 @@ pub(super) struct Slot<'s> {
     pub(super) row_len: Option<usize>,
 }
 
+/// The names that a table's header may have, in the model's order.
+#[derive(Debug)]
+pub(super) struct Columns<'s> {
+    pub(super) names: Vec<Cow<'s, str>>,
+    /// Whether they are the model's own rather than `x0`, `x1`, ….
+    pub(super) named: bool,
+}
+
 /// What a column is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
@@ -35,7 +45,7 @@ pub(super) enum Layout {
 }
 
 impl<'s> Frame<'s> {
-    pub(super) fn of(signature: &'s Signature) -> Self {
+    pub(crate) fn of(signature: &'s Signature) -> Self {
         let slots: Vec<_> = signature.inputs.iter().map(Slot::of).collect();
         let layout = match slots.as_slice() {
             [Slot { row_len: Some(length), row_shape, .. }] if row_shape.len() < 2 => {
@@ -65,7 +75,7 @@ impl<'s> Frame<'s> {
     }
 
     /// The name of a column.
-    pub(super) fn name(&self, column: usize) -> std::borrow::Cow<'s, str> {
+    pub(super) fn name(&self, column: usize) -> Cow<'s, str> {
         let name = match self.layout {
             Layout::Values(_) => {
                 self.slots[0].spec.columns.as_ref().and_then(|columns| columns.get(column))
@@ -78,6 +88,33 @@ impl<'s> Frame<'s> {
             }
         };
         name.map_or_else(|| format!("x{column}").into(), |name| name.as_str().into())
+    }
+
+    /// Every column.
+    pub(super) fn columns(&self) -> Columns<'s> {
+        let names = (0..self.width()).map(|column| self.name(column)).collect();
+        Columns { names, named: self.is_named() }
+    }
+
+    /// Every value of a row as a column of its own, input by input; `None` where their number is
+    /// not known beforehand. It is how CSV sees a model whose cells would be nested arrays.
+    pub(super) fn flat_columns(&self) -> Option<Columns<'s>> {
+        if self.layout != Layout::Nested {
+            return Some(self.columns());
+        }
+        let mut columns = Columns { names: Vec::new(), named: self.slots.len() > 1 };
+        for Slot { spec, row_len, .. } in &self.slots {
+            let length = (*row_len)?;
+            let given = spec.columns.as_ref().filter(|names| names.len() == length);
+            columns.named |= given.is_some();
+            columns.names.extend((0..length).map(|element| match given {
+                Some(names) => Cow::Borrowed(names[element].as_str()),
+                None if self.slots.len() == 1 => format!("x{element}").into(),
+                None if length == 1 => Cow::Borrowed(spec.name.as_str()),
+                None => format!("{}[{element}]", spec.name).into(),
+            }));
+        }
+        Some(columns)
     }
 
     /// The input and the place in its row that a column stands for.

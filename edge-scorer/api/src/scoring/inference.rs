@@ -21,12 +21,21 @@ use super::{
 
 mod binary;
 
+/// How half-precision values may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Halves {
+    /// As binary data only, as the protocol has it.
+    Binary,
+    /// As JSON numbers too, where there is no binary data.
+    Numbers,
+}
+
 /// A request, read.
 #[derive(Debug, PartialEq)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     pub(super) id: Option<String>,
     /// In the order of the signature's inputs.
-    pub(super) inputs: Vec<Tensor>,
+    pub(crate) inputs: Vec<Tensor>,
     /// What is wanted, in this order.
     pub(super) outputs: Vec<Wanted>,
 }
@@ -68,9 +77,11 @@ pub(super) fn datatype(element_type: ElementType) -> &'static str {
     }
 }
 
-/// Whether a type has no JSON form in the protocol.
-fn only_binary(element_type: ElementType) -> bool {
-    matches!(element_type, ElementType::Float16 | ElementType::Bfloat16)
+impl Halves {
+    /// Whether a type has no JSON form.
+    fn only_binary(self, element_type: ElementType) -> bool {
+        self == Self::Binary && matches!(element_type, ElementType::Float16 | ElementType::Bfloat16)
+    }
 }
 
 /// Inputs or outputs as the metadata shows them; −1 stands for what is not fixed.
@@ -92,7 +103,12 @@ pub(super) fn metadata(tensors: &[TensorSpec]) -> Vec<serde_json::Value> {
 }
 
 /// Reads a request: its JSON part, and the bytes that follow it.
-pub(super) fn read(json: &[u8], bytes: &[u8], signature: &Signature) -> Result<Asked, Refusal> {
+pub(crate) fn read(
+    json: &[u8],
+    bytes: &[u8],
+    signature: &Signature,
+    halves: Halves,
+) -> Result<Asked, Refusal> {
     let mut scanner = Scanner::of_body(json)?;
     if scanner.peek()? != Kind::Object {
         return Err(refuse("the request is not an object"));
@@ -114,7 +130,7 @@ pub(super) fn read(json: &[u8], bytes: &[u8], signature: &Signature) -> Result<A
     }
     scanner.end()?;
     let given = given.ok_or_else(|| refuse("the request has no `inputs`"))?;
-    let inputs = arrange(given, bytes, signature)?;
+    let inputs = arrange(given, bytes, signature, halves)?;
     let every = || {
         let wanted = |index| Wanted { index, binary: all_binary };
         (0..signature.outputs.len()).map(wanted).collect()
@@ -129,7 +145,7 @@ pub(super) fn read(json: &[u8], bytes: &[u8], signature: &Signature) -> Result<A
     };
     for wanted in &outputs {
         let spec = &signature.outputs[wanted.index];
-        if only_binary(spec.element_type) && !wanted.binary {
+        if halves.only_binary(spec.element_type) && !wanted.binary {
             return Err(refuse(format!(
                 "the output `{}` is {}, which is answered as binary data only",
                 spec.name,
@@ -261,17 +277,21 @@ fn arrange(
     given: Vec<Given<'_>>,
     mut bytes: &[u8],
     signature: &Signature,
+    halves: Halves,
 ) -> Result<Vec<Tensor>, Refusal> {
     let mut tensors: Vec<Option<Tensor>> = signature.inputs.iter().map(|_| None).collect();
     for input in given {
         let name = input.name.as_deref().ok_or_else(|| refuse("an input has no name"))?;
         let index = signature.inputs.iter().position(|spec| spec.name == name);
-        let index = index.ok_or_else(|| refuse(format!("the model has no input `{name}`")))?;
+        let index = index.ok_or_else(|| {
+            let names: Vec<_> = signature.inputs.iter().map(|spec| spec.name.as_str()).collect();
+            refuse(format!("the model has no input `{name}`, it takes {}", names.join(", ")))
+        })?;
         if tensors[index].is_some() {
             return Err(refuse(format!("the input `{name}` is there twice")));
         }
         let spec = &signature.inputs[index];
-        tensors[index] = Some(input.read(spec, &mut bytes)?);
+        tensors[index] = Some(input.read(spec, &mut bytes, halves)?);
     }
     if !bytes.is_empty() {
         return Err(refuse(format!("{} bytes follow the last tensor", bytes.len())));
@@ -286,7 +306,7 @@ fn arrange(
 }
 
 impl Given<'_> {
-    fn read(self, spec: &TensorSpec, bytes: &mut &[u8]) -> Result<Tensor, Refusal> {
+    fn read(self, spec: &TensorSpec, bytes: &mut &[u8], halves: Halves) -> Result<Tensor, Refusal> {
         let name = &spec.name;
         let wanted = datatype(spec.element_type);
         if self.datatype.as_deref() != Some(wanted) {
@@ -311,6 +331,11 @@ impl Given<'_> {
                     ))
                 })?
             }
+            (Some(_), None) if halves.only_binary(spec.element_type) => {
+                return Err(refuse(format!(
+                    "{wanted} is taken as binary data only, see the input `{name}`"
+                )));
+            }
             (Some(mut data), None) => json_data(spec, &shape, elements, &mut data)?,
             (Some(_), Some(_)) => {
                 return Err(refuse(format!("the input `{name}` has `data` and binary data")));
@@ -329,12 +354,6 @@ fn json_data(
     scanner: &mut Scanner<'_>,
 ) -> Result<TensorData, Refusal> {
     let name = &spec.name;
-    if only_binary(spec.element_type) {
-        return Err(refuse(format!(
-            "{} is taken as binary data only, see the input `{name}`",
-            datatype(spec.element_type)
-        )));
-    }
     if scanner.peek()? != Kind::Array {
         return Err(refuse(format!("the data of the input `{name}` are not an array")));
     }
@@ -388,30 +407,35 @@ fn refuse(message: impl Into<String>) -> Refusal {
 }
 
 /// An answer: its JSON part and the binary tensors that follow it.
-pub(super) struct Answer {
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) body: Vec<u8>,
     /// Bytes of the JSON part, where something follows.
     pub(super) json_bytes: Option<usize>,
 }
 
-/// Writes the outputs that were asked for.
-pub(super) fn write(
+/// Writes the outputs that were asked for; `model` and its version are named where they are known.
+pub(crate) fn write(
     asked: &Asked,
-    (model, version): (&str, u64),
+    model: Option<(&str, u64)>,
     signature: &Signature,
     outputs: &[Tensor],
 ) -> Answer {
     let mut json = Vec::with_capacity(256);
     let mut tail = Vec::new();
-    json.extend_from_slice(b"{\"model_name\":");
-    write::text(&mut json, model);
-    json.extend_from_slice(b",\"model_version\":");
-    write::text(&mut json, &version.to_string());
-    if let Some(id) = &asked.id {
-        json.extend_from_slice(b",\"id\":");
-        write::text(&mut json, id);
+    json.push(b'{');
+    if let Some((model, version)) = model {
+        json.extend_from_slice(b"\"model_name\":");
+        write::text(&mut json, model);
+        json.extend_from_slice(b",\"model_version\":");
+        write::text(&mut json, &version.to_string());
+        json.push(b',');
     }
-    json.extend_from_slice(b",\"outputs\":");
+    if let Some(id) = &asked.id {
+        json.extend_from_slice(b"\"id\":");
+        write::text(&mut json, id);
+        json.push(b',');
+    }
+    json.extend_from_slice(b"\"outputs\":");
     write::list(&mut json, asked.outputs.len(), |json, place| {
         let wanted = asked.outputs[place];
         let (spec, output) = (&signature.outputs[wanted.index], &outputs[wanted.index]);

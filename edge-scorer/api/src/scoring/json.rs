@@ -21,7 +21,7 @@ const POWERS: [f64; 23] = [
 /// Why a body is not JSON, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{problem} at byte {at}")]
-pub(super) struct JsonError {
+pub(crate) struct JsonError {
     /// Bytes from the start.
     pub(super) at: usize,
     /// What is wrong there.
@@ -59,7 +59,7 @@ pub(super) struct Members {
 
 /// A place in a document.
 #[derive(Debug, Clone)]
-pub(super) struct Scanner<'a> {
+pub(crate) struct Scanner<'a> {
     text: &'a str,
     at: usize,
     depth: u32,
@@ -67,7 +67,7 @@ pub(super) struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     /// From the start of a body, which must be UTF-8; a byte order mark is skipped.
-    pub(super) fn of_body(body: &'a [u8]) -> Result<Self, JsonError> {
+    pub(crate) fn of_body(body: &'a [u8]) -> Result<Self, JsonError> {
         let text = std::str::from_utf8(body)
             .map_err(|error| JsonError { at: error.valid_up_to(), problem: "not UTF-8" })?;
         Ok(Self::new(text.strip_prefix('\u{feff}').unwrap_or(text)))
@@ -358,7 +358,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Checks that nothing but white space is left.
-    pub(super) fn end(&mut self) -> Result<(), JsonError> {
+    pub(crate) fn end(&mut self) -> Result<(), JsonError> {
         self.space();
         if self.at == self.text.len() {
             return Ok(());

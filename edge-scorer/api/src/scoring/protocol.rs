@@ -14,13 +14,13 @@ use control::{Call, ServedService, Stage};
 use engine::Scorer;
 use hyper::{
     HeaderMap, StatusCode,
-    header::{self, HeaderName, HeaderValue},
+    header::{HeaderName, HeaderValue},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{caller, inference, run, service};
-use crate::{auth::Segments, body, error::ApiError, routes::Routes, state::Api};
+use super::{caller, inference, media, run};
+use crate::{auth::Segments, encoding, error::ApiError, routes::Routes, state::Api};
 
 /// Bytes of a body's JSON part, where tensors follow it.
 const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
@@ -122,8 +122,7 @@ async fn answer_call(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let limit = api.config.limits.scoring_body_bytes;
-    let body = body::read(headers, body, limit, "an inference request's body").await?;
+    let body = media::read(api, headers, body).await?;
     call.received();
     let json_bytes = match headers.get(JSON_LENGTH) {
         None => body.len(),
@@ -144,7 +143,7 @@ async fn answer_call(
         let signature = signature.clone();
         move || {
             let (json, bytes) = body.split_at(json_bytes);
-            inference::read(json, bytes, &signature)
+            inference::read(json, bytes, &signature, inference::Halves::Binary)
         }
     });
     let mut asked = asked.await??;
@@ -153,15 +152,17 @@ async fn answer_call(
     let rows = inputs.first().and_then(|input| input.shape().first()).copied().unwrap_or(1);
     let (name, version) = (service.public_name.clone(), *version);
     let write = move |outputs: &[engine::Tensor]| {
-        inference::write(&asked, (&name, version), &signature, outputs)
+        inference::write(&asked, Some((&name, version)), &signature, outputs)
     };
     let answer = run::score(service, call, Arc::clone(scorer), inputs, rows, write).await?;
 
-    let mut response = service::json(answer.body);
+    let media = match answer.json_bytes {
+        Some(_) => "application/octet-stream",
+        None => media::JSON,
+    };
+    let mut response = encoding::answer(headers, media, answer.body).await?;
     if let Some(length) = answer.json_bytes {
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        headers.insert(JSON_LENGTH, HeaderValue::from(length));
+        response.headers_mut().insert(JSON_LENGTH, HeaderValue::from(length));
     }
     Ok(response)
 }

@@ -6,11 +6,11 @@ use super::json::JsonError;
 
 /// A 400 in the making.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     pub(super) code: ErrorCode,
-    pub(super) message: String,
+    pub(crate) message: String,
     /// Where, and what to do; boxed, because most documents are good.
-    pub(super) detail: Box<ErrorDetail>,
+    pub(crate) detail: Box<ErrorDetail>,
 }
 
 impl Refusal {
@@ -42,6 +42,13 @@ impl Refusal {
             message: format!("{place}: {problem}"),
             detail: Box::new(detail),
         }
+    }
+
+    /// Concerns a whole column.
+    pub(super) fn of_column(column: &str, problem: &str, advice: impl Into<String>) -> Self {
+        let mut refusal = Self::new(format!("the column `{column}` {problem}"), advice);
+        refusal.detail.column = Some(column.to_owned());
+        refusal
     }
 
     /// The document is of no known dialect.

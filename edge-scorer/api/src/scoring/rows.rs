@@ -1,7 +1,8 @@
 //! Rows of a document into tensors, in one pass.
 //!
-//! A row is an array (columns in the signature's order, or in the order of a table's header) or an
-//! object (by column name, in any order). All rows of a document are of one kind.
+//! A row is an array (columns in the signature's order, or in the order of a table's header), an
+//! object (by column name, in any order) or, for a model of one column, a bare value. All rows of a
+//! document are of one kind.
 //!
 //! # Invariants
 //! - After the last row every input has one complete part for each row.
@@ -14,7 +15,7 @@ use shared::Dim;
 
 use super::{
     cells::{self, CellError},
-    frame::{Frame, Layout},
+    frame::{Columns, Frame, Layout},
     json::{Kind, Scanner},
     nested::Shape,
     refusal::Refusal,
@@ -22,15 +23,15 @@ use super::{
 
 /// Tensors in the order of the signature's inputs.
 #[derive(Debug, PartialEq)]
-pub(super) struct Inputs {
+pub(crate) struct Inputs {
     pub(super) rows: u64,
-    pub(super) tensors: Vec<Tensor>,
+    pub(crate) tensors: Vec<Tensor>,
 }
 
 /// Reads the rows of an array before which `scanner` stands.
 ///
 /// `header` gives the column of each value, for tables that say so themselves.
-pub(super) fn read(
+pub(crate) fn read(
     scanner: &mut Scanner<'_>,
     frame: &Frame<'_>,
     header: Option<&[usize]>,
@@ -42,7 +43,11 @@ pub(super) fn read(
     let mut rows = scanner.array()?;
     let mut kind = None;
     while scanner.next(&mut rows)? {
-        let found = scanner.peek().map_err(|error| reader.broken(error.into(), None))?;
+        let found = match scanner.peek().map_err(|error| reader.broken(error.into(), None))? {
+            found @ (Kind::Array | Kind::Object) => found,
+            // Numbers, texts and nulls may stand beside each other.
+            _ => Kind::Null,
+        };
         if *kind.get_or_insert(found) != found {
             return Err(reader.refuse("is of another kind than the row before", ROWS));
         }
@@ -50,6 +55,9 @@ pub(super) fn read(
             (Kind::Array, Some(header)) => reader.arranged(scanner, header)?,
             (Kind::Array, None) => reader.ordered(scanner)?,
             (Kind::Object, None) => reader.named(scanner)?,
+            (Kind::Null, None) if frame.layout != Layout::Nested && frame.width() == 1 => {
+                reader.cell(0, scanner, None)?;
+            }
             _ => return Err(reader.refuse("is neither an array nor an object", ROWS)),
         }
         reader.row += 1;
@@ -60,9 +68,9 @@ pub(super) fn read(
 const ROWS: &str = "make every row an array of values, or every row an object by column name";
 
 /// The columns that a table's own header names, one for each of its values.
-pub(super) fn header(names: &[Cow<'_, str>], frame: &Frame<'_>) -> Result<Vec<usize>, Refusal> {
-    let width = frame.width();
-    if !frame.is_named() {
+pub(super) fn header(names: &[Cow<'_, str>], columns: &Columns<'_>) -> Result<Vec<usize>, Refusal> {
+    let width = columns.names.len();
+    if !columns.named {
         if names.len() != width {
             return Err(Refusal::new(
                 format!("the table has {} columns, where the model takes {width}", names.len()),
@@ -71,22 +79,24 @@ pub(super) fn header(names: &[Cow<'_, str>], frame: &Frame<'_>) -> Result<Vec<us
         }
         return Ok((0..width).collect());
     }
-    let known = columns_by_name(frame);
+    let known: HashMap<_, _> =
+        columns.names.iter().enumerate().map(|(column, name)| (&**name, column)).collect();
     let mut seen = vec![false; width];
-    let columns = names
+    let order = names
         .iter()
         .map(|name| match known.get(name.as_ref()) {
             Some(column) if !std::mem::replace(&mut seen[*column], true) => Ok(*column),
-            Some(_) => Err(Refusal::new(format!("the column `{name}` is there twice"), ONCE)),
-            None => Err(Refusal::new(format!("the model has no column `{name}`"), expected(frame))),
+            Some(_) => Err(Refusal::of_column(name, "is there twice", ONCE)),
+            None => {
+                Err(Refusal::of_column(name, "is no column of the model", expected(&columns.names)))
+            }
         })
         .collect::<Result<_, _>>()?;
     match seen.iter().position(|seen| !seen) {
-        Some(missing) => Err(Refusal::new(
-            format!("the column `{}` is missing", frame.name(missing)),
-            expected(frame),
-        )),
-        None => Ok(columns),
+        Some(missing) => {
+            Err(Refusal::of_column(&columns.names[missing], "is missing", expected(&columns.names)))
+        }
+        None => Ok(order),
     }
 }
 
@@ -97,12 +107,10 @@ fn columns_by_name<'s>(frame: &Frame<'s>) -> HashMap<Cow<'s, str>, usize> {
 }
 
 /// Advice that lists the columns, as far as a message bears it.
-fn expected(frame: &Frame<'_>) -> String {
-    let mut names: Vec<_> = (0..frame.width().min(50)).map(|column| frame.name(column)).collect();
-    if frame.width() > names.len() {
-        names.push("…".into());
-    }
-    format!("the columns are {}", names.join(", "))
+pub(super) fn expected(names: &[Cow<'_, str>]) -> String {
+    const SHOWN: usize = 50;
+    let more = if names.len() > SHOWN { ", …" } else { "" };
+    format!("the columns are {}{more}", names[..names.len().min(SHOWN)].join(", "))
 }
 
 struct Reader<'f, 's> {
@@ -194,7 +202,7 @@ impl<'f, 's> Reader<'f, 's> {
             let missing = self.set.iter().position(|set| *set <= self.row).unwrap_or_default();
             let given = self.keys.iter().find(|(_, column)| *column == missing);
             let name = given.map_or_else(|| self.frame.name(missing), |(key, _)| key.into());
-            let advice = expected(self.frame);
+            let advice = self.expected();
             return Err(Refusal::at(self.row, Some(&name), "is missing", advice));
         }
         Ok(())
@@ -224,7 +232,7 @@ impl<'f, 's> Reader<'f, 's> {
             return Ok(count);
         }
         let advice = if self.frame.is_named() {
-            expected(self.frame)
+            self.expected()
         } else {
             format!("send the first row's keys, {} in all", self.frame.width())
         };
@@ -297,6 +305,11 @@ impl<'f, 's> Reader<'f, 's> {
     }
 
     #[cold]
+    fn expected(&self) -> String {
+        expected(&self.frame.columns().names)
+    }
+
+    #[cold]
     fn refuse(&self, problem: &str, advice: &str) -> Refusal {
         Refusal::at(self.row, None, problem, advice)
     }
@@ -304,33 +317,39 @@ impl<'f, 's> Reader<'f, 's> {
     #[cold]
     fn wrong_length(&self, found: usize) -> Refusal {
         let problem = format!("has {found} values, where the model takes {}", self.frame.width());
-        self.refuse(&problem, &expected(self.frame))
+        self.refuse(&problem, &self.expected())
     }
 
     fn finish(self) -> Result<Inputs, Refusal> {
-        let Self { frame, data, shapes, row: rows, .. } = self;
-        let tensors = frame.slots.iter().zip(data).enumerate().map(|(index, (slot, data))| {
-            let mut shape = Vec::with_capacity(slot.spec.shape.len());
-            if !slot.spec.shape.is_empty() {
-                shape.push(rows);
-            }
-            match shapes.get(index) {
-                Some(settled) => shape.extend_from_slice(settled.dims()),
-                None => shape.extend(slot.row_shape.iter().map(|dim| match dim {
-                    Dim::Fixed(n) => *n,
-                    // There are no rows, or the shape would be settled.
-                    Dim::Named(_) => 0,
-                })),
-            }
-            Tensor::new(shape, data).map_err(|_| {
-                Refusal::new(
-                    format!("the model takes one row, not {rows}"),
-                    "send one row at a time",
-                )
-            })
-        });
-        Ok(Inputs { rows, tensors: tensors.collect::<Result<_, _>>()? })
+        assemble(self.frame, self.data, &self.shapes, self.row)
     }
+}
+
+/// Elements of `rows` rows as tensors; `shapes` are those of one row, for inputs that are nested.
+pub(super) fn assemble(
+    frame: &Frame<'_>,
+    data: Vec<TensorData>,
+    shapes: &[Shape],
+    rows: u64,
+) -> Result<Inputs, Refusal> {
+    let tensors = frame.slots.iter().zip(data).enumerate().map(|(index, (slot, data))| {
+        let mut shape = Vec::with_capacity(slot.spec.shape.len());
+        if !slot.spec.shape.is_empty() {
+            shape.push(rows);
+        }
+        match shapes.get(index) {
+            Some(settled) => shape.extend_from_slice(settled.dims()),
+            None => shape.extend(slot.row_shape.iter().map(|dim| match dim {
+                Dim::Fixed(n) => *n,
+                // There are no rows, or the shape would be settled.
+                Dim::Named(_) => 0,
+            })),
+        }
+        Tensor::new(shape, data).map_err(|_| {
+            Refusal::new(format!("the model takes one row, not {rows}"), "send one row at a time")
+        })
+    });
+    Ok(Inputs { rows, tensors: tensors.collect::<Result<_, _>>()? })
 }
 
 /// Counts what is left of a row that is too long; an error there does not matter any more.

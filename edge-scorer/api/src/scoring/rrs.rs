@@ -16,8 +16,8 @@ use hyper::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use shared::ErrorCode;
 
-use super::{caller, document, frame::Frame, run, service, table};
-use crate::{auth::Segments, error::ApiError, query::Query, routes::Routes, state::Api};
+use super::{caller, document, frame::Frame, media, run, table};
+use crate::{auth::Segments, encoding, error::ApiError, query::Query, routes::Routes, state::Api};
 
 pub(super) fn routes() -> Routes {
     Routes::default().at("/workspaces/{workspace}/services/{service}/execute", post(execute))
@@ -52,7 +52,7 @@ async fn answer_call(
     body: Body,
     detail: table::Detail,
 ) -> Result<Response, ApiError> {
-    let body = service::read_json(api, headers, body).await?;
+    let body = media::read_json(api, headers, body).await?;
     let scorer = service.scorer().await?;
     call.received();
 
@@ -69,7 +69,7 @@ async fn answer_call(
         out
     };
     let scored = run::score(service, call, scorer, inputs.tensors, inputs.rows, write).await;
-    scored.map(service::json).map_err(module_error)
+    encoding::answer(headers, media::JSON, scored.map_err(module_error)?).await
 }
 
 /// A value that the model itself refuses is this service's `ModuleExecutionError`.

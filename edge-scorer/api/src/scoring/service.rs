@@ -3,26 +3,34 @@
 use axum::{
     body::Body,
     extract::{FromRequestParts as _, Request, State},
+    http::request::Parts,
     response::Response,
     routing::{get, post},
 };
-use bytes::Bytes;
 use control::{Call, ServedService, Stage};
-use hyper::{
-    HeaderMap, StatusCode,
-    header::{self, HeaderValue},
-};
+use hyper::header::{self, HeaderValue};
 use serde::Deserialize;
 
-use super::{answer, caller, document, frame::Frame, run, swagger};
+use super::{
+    answer, caller,
+    document::{self, Dialect, Document},
+    frame::Frame,
+    media::{self, Notation},
+    mlflow,
+    refusal::Refusal,
+    rows::Inputs,
+    run, sheet, swagger,
+};
 use crate::{
-    auth::Segments, body, error::ApiError, host::Endpoint, query::Query, routes::Routes, state::Api,
+    auth::Segments, encoding, error::ApiError, host::Endpoint, query::Query, routes::Routes,
+    state::Api,
 };
 
 pub(super) fn routes() -> Routes {
     Routes::default()
         .at("/api/v1/service/{name}", get(health))
         .at("/api/v1/service/{name}/score", post(score))
+        .at("/api/v1/service/{name}/invocations", post(invoke))
         .at("/api/v1/service/{name}/swagger.json", get(describe))
 }
 
@@ -32,11 +40,38 @@ struct Name {
 }
 
 async fn score(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
+    scored(&api, request, Route::Score).await
+}
+
+async fn invoke(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
+    scored(&api, request, Route::Invocations).await
+}
+
+/// Whose documents a route takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Route {
+    Score,
+    /// Those of MLflow's scoring server.
+    Invocations,
+}
+
+/// What is scored, and how its answer is written.
+struct Task {
+    dialect: Dialect,
+    plan: answer::Plan,
+    inputs: Inputs,
+    csv: Option<Columns>,
+}
+
+/// Columns of an answer in CSV: every output's, or one's.
+type Columns = Option<usize>;
+
+async fn scored(api: &Api, request: Request, route: Route) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
-    let Segments(Name { name }) = Segments::from_request_parts(&mut parts, &api).await?;
-    let service = caller::enter(&api, &name, &mut parts).await?;
+    let Segments(Name { name }) = Segments::from_request_parts(&mut parts, api).await?;
+    let service = caller::enter(api, &name, &mut parts).await?;
     let mut call = service.begin();
-    let answer = answer_call(&api, &service, &mut call, &parts.headers, body).await;
+    let answer = answer_call(api, &service, &mut call, &parts, body, route).await;
     run::counted(call, &answer);
     answer
 }
@@ -45,31 +80,57 @@ async fn answer_call(
     api: &Api,
     service: &ServedService,
     call: &mut Call<'_>,
-    headers: &HeaderMap,
+    parts: &Parts,
     body: Body,
+    route: Route,
 ) -> Result<Response, ApiError> {
-    let body = read_json(api, headers, body).await?;
+    let notation = media::sent(&parts.headers)?;
+    let method = match notation {
+        Notation::Json => None,
+        Notation::Csv(_) => {
+            Query::of(&parts.uri)?.get("method").map(document::method).transpose()?
+        }
+    };
+    let wants_csv = media::wants_csv(&parts.headers);
+    let body = media::read(api, &parts.headers, body).await?;
     let scorer = service.scorer().await?;
     call.received();
 
     let signature = scorer.module().signature().clone();
-    let document = run::work(run::is_short(&body), {
+    let task = run::work(run::is_short(&body), {
         let signature = signature.clone();
         move || {
-            let document = document::read(&body, &Frame::of(&signature))?;
-            let plan = answer::plan(&signature, document.dialect, document.method)?;
-            Ok::<_, super::refusal::Refusal>((document, plan))
+            let frame = Frame::of(&signature);
+            let Document { dialect, method, inputs } = match (notation, route) {
+                (Notation::Json, Route::Score) => document::read(&body, &frame)?,
+                (Notation::Json, Route::Invocations) => mlflow::read(&body, &frame)?,
+                (Notation::Csv(header), route) => Document {
+                    dialect: match route {
+                        Route::Score => Dialect::Data,
+                        Route::Invocations => Dialect::Invocation,
+                    },
+                    method,
+                    inputs: sheet::read(&body, header, &frame)?,
+                },
+            };
+            let plan = answer::plan(&signature, dialect, method)?;
+            let csv = wants_csv.then(|| answer::columns(plan, method)).transpose()?;
+            Ok::<_, Refusal>(Task { dialect, plan, inputs, csv })
         }
     });
-    let (document, plan) = document.await??;
-    let (dialect, inputs) = (document.dialect, document.inputs);
+    let Task { dialect, plan, inputs, csv } = task.await??;
     call.passed(Stage::Parse);
-    let write = move |outputs: &[engine::Tensor]| {
-        let mut out = Vec::with_capacity(256);
-        answer::write(&mut out, &signature, dialect, plan, outputs);
-        out
+    let write = move |outputs: &[engine::Tensor]| match csv {
+        Some(columns) => sheet::answer(&signature, columns, outputs),
+        None => {
+            let mut out = Vec::with_capacity(256);
+            answer::write(&mut out, &signature, dialect, plan, outputs);
+            Ok(out)
+        }
     };
-    run::score(service, call, scorer, inputs.tensors, inputs.rows, write).await.map(json)
+    let answer = run::score(service, call, scorer, inputs.tensors, inputs.rows, write).await??;
+    let media = if csv.is_some() { media::CSV } else { media::JSON };
+    encoding::answer(&parts.headers, media, answer).await
 }
 
 /// `"Healthy"`: the service exists and its caller may call it.
@@ -122,19 +183,6 @@ async fn describe(State(api): State<Api>, request: Request) -> Result<Response, 
         answer,
     };
     serde_json::to_vec(&described.document(form)).map(json).map_err(ApiError::internal)
-}
-
-/// A scoring request's body.
-pub(super) async fn read_json(
-    api: &Api,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Bytes, ApiError> {
-    if !body::is_json(headers) {
-        return Err(ApiError::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
-    }
-    body::read(headers, body, api.config.limits.scoring_body_bytes, "a scoring request's body")
-        .await
 }
 
 /// 200 with a document that is written already.

@@ -151,6 +151,8 @@ impl Cells<'_> {
 
 fn cell(out: &mut Vec<u8>, data: &TensorData, index: usize) {
     match data {
+        // An output with fewer rows than the first has nothing to say here.
+        _ if index >= data.len() => out.extend_from_slice(b"null"),
         TensorData::String(_) => write::value(out, data, index),
         TensorData::Bool(values) => write::text(out, if values[index] { "True" } else { "False" }),
         _ => {

@@ -1,5 +1,7 @@
 //! Tensor elements as JSON: the shortest decimals that read back, integers exactly, `null` for what
-//! JSON cannot say.
+//! JSON cannot say; and as words for CSV and tables.
+
+use std::borrow::Cow;
 
 use engine::{TensorData, bf16_to_f32, f16_to_f32};
 use serde_json::ser::{CompactFormatter, Formatter as _};
@@ -29,8 +31,26 @@ pub(super) fn value(out: &mut Vec<u8>, data: &TensorData, index: usize) {
     }
 }
 
-/// Appends one row: a value where it has one, else arrays nested like `shape`.
-pub(super) fn row(out: &mut Vec<u8>, data: &TensorData, row: usize, shape: &[u64]) {
+/// Element `index`, which must exist, as words: text bare, NaN and infinities by name.
+pub fn plain(data: &TensorData, index: usize) -> Cow<'_, str> {
+    let special = match data {
+        TensorData::String(values) => return Cow::Borrowed(&values[index]),
+        TensorData::Float32(values) => f64::from(values[index]),
+        TensorData::Float64(values) => values[index],
+        TensorData::Float16(values) => f64::from(f16_to_f32(values[index])),
+        TensorData::Bfloat16(values) => f64::from(bf16_to_f32(values[index])),
+        _ => 0.0,
+    };
+    if !special.is_finite() {
+        return Cow::Owned(special.to_string());
+    }
+    let mut text = Vec::with_capacity(16);
+    value(&mut text, data, index);
+    Cow::Owned(String::from_utf8(text).unwrap_or_default())
+}
+
+/// Appends one row as JSON: a value where it has one, else arrays nested like `shape`.
+pub fn row(out: &mut Vec<u8>, data: &TensorData, row: usize, shape: &[u64]) {
     let length = elements(shape);
     if length == 1 {
         value(out, data, row * length);

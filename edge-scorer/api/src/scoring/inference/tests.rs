@@ -37,7 +37,7 @@ fn expected() -> Vec<Tensor> {
 
 fn read_json(request: &Value, bytes: &[u8]) -> Result<Vec<Tensor>, String> {
     let json = request.to_string();
-    read(json.as_bytes(), bytes, &signature())
+    read(json.as_bytes(), bytes, &signature(), Halves::Binary)
         .map(|asked| asked.inputs)
         .map_err(|refusal| refusal.message)
 }
@@ -134,8 +134,8 @@ fn outputs() -> Vec<Tensor> {
 
 fn answer(request: &Value) -> Answer {
     let json = request.to_string();
-    let asked = read(json.as_bytes(), &[], &signature()).unwrap();
-    write(&asked, ("breast-cancer", 3), &signature(), &outputs())
+    let asked = read(json.as_bytes(), &[], &signature(), Halves::Binary).unwrap();
+    write(&asked, Some(("breast-cancer", 3)), &signature(), &outputs())
 }
 
 #[test]

@@ -144,7 +144,7 @@ fn a_header_names_each_column_once() {
     let signature = signature(NAMED);
     let frame = Frame::of(&signature);
     let of = |names: &[&'static str]| {
-        header(&names.iter().map(|name| Cow::Borrowed(*name)).collect::<Vec<_>>(), &frame)
+        header(&names.iter().map(|name| Cow::Borrowed(*name)).collect::<Vec<_>>(), &frame.columns())
     };
 
     assert_eq!(of(&["height", "age"]).unwrap(), [1, 0]);

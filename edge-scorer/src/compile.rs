@@ -32,21 +32,22 @@ pub(crate) fn run(arguments: &CompileArguments, terminal: Terminal) -> Result<u8
     if !arguments.within_limits {
         return limits::supervise(arguments);
     }
+    // What reading may cost is bounded already, and a file that cannot be read is no limit.
+    let onnx = files::read(&arguments.model, files::MODEL_BYTES)?;
     limits::limit(arguments)?;
-    compile(arguments, terminal).map(|()| 0)
+    compile(&onnx, arguments, terminal).map(|()| 0)
 }
 
-fn compile(arguments: &CompileArguments, terminal: Terminal) -> Result<(), Failure> {
-    let onnx = files::read(&arguments.model, files::MODEL_BYTES)?;
+fn compile(onnx: &[u8], arguments: &CompileArguments, terminal: Terminal) -> Result<(), Failure> {
     let options =
         compiler::Options { profile: arguments.profile.into(), ..compiler::Options::default() };
     let waiting = terminal.waiting(&format!("Compiling {}", arguments.model.display()));
     let Some(output) = &arguments.output else {
-        let check = compiler::check(&onnx, &options);
+        let check = compiler::check(onnx, &options);
         drop(waiting);
         return report(&check.map_err(failure)?, arguments.format);
     };
-    let compiled = compiler::compile(&onnx, &options);
+    let compiled = compiler::compile(onnx, &options);
     drop(waiting);
     let compiled = compiled.map_err(failure)?;
     files::replace(output, &compiled.wasm, 0o644)?;

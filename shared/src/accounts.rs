@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 
 /// `{value: […]}`.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ArmListOf{T}"))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ArmList<T> {
@@ -18,6 +19,7 @@ pub struct ArmList<T> {
 }
 
 /// A subscription.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Subscription {
@@ -63,6 +65,7 @@ pub struct Provisioned {
 }
 
 /// A model management account.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Account {
@@ -84,6 +87,7 @@ pub struct Account {
 }
 
 /// Tier of an account.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sku {
     /// `S1`, `S2`, `S3` or `DevTest`.
@@ -93,6 +97,7 @@ pub struct Sku {
 }
 
 /// The rest of an account.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountProperties {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::UploadId;
 
 /// Bytes that are stored.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredArtifact {
     /// As the caller named it.
@@ -18,6 +19,7 @@ pub struct StoredArtifact {
 }
 
 /// Begins an upload in chunks.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadRequest {
     /// What the artefact will be called.
@@ -30,6 +32,7 @@ pub struct UploadRequest {
 }
 
 /// An upload that takes chunks.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UploadStarted {

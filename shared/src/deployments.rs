@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{DeploymentId, ImageId, OperationState, Timestamp};
 
 /// One image that a service serves or served.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Deployment {

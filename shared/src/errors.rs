@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What went wrong, for programs. Stable; unknown codes are read as [`ErrorCode::Unknown`].
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ErrorCode {
     /// The request breaks a rule; the details say which.
@@ -130,6 +131,7 @@ impl ErrorCode {
 }
 
 /// The flat shape of the model management family.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorBody {
@@ -145,6 +147,7 @@ pub struct ErrorBody {
 }
 
 /// One aspect of an error.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorDetail {
     /// For programs.
@@ -167,6 +170,7 @@ impl ErrorDetail {
 }
 
 /// The nested shape of the ARM family.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArmErrorBody {
     /// What went wrong.
@@ -174,6 +178,7 @@ pub struct ArmErrorBody {
 }
 
 /// The content of an [`ArmErrorBody`].
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArmError {
     /// For programs.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ModelId, Timestamp};
 
 /// One version of a registered model.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Model {
@@ -33,6 +34,7 @@ pub struct Model {
 }
 
 /// Registers a model.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ModelRequest {

@@ -38,6 +38,7 @@ impl OperationState {
 }
 
 /// How far an operation is.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AsyncOperationStatus {

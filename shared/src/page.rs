@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// `{value, nextLink?, count?}`.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PageOf{T}"))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Page<T> {

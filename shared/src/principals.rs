@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{RoleAssignment, Timestamp};
 
 /// A client that signs in with a secret.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServicePrincipal {
@@ -35,6 +36,7 @@ pub struct ServicePrincipal {
 }
 
 /// A secret that cannot be read again.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretSummary {
@@ -66,6 +68,7 @@ pub struct SecretRequest {
 }
 
 /// A secret, shown once.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewSecret {
@@ -78,6 +81,7 @@ pub struct NewSecret {
 }
 
 /// Makes a service principal.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServicePrincipalRequest {
@@ -89,6 +93,7 @@ pub struct ServicePrincipalRequest {
 }
 
 /// A service principal that was just made, with its first secret.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewServicePrincipal {
     /// The service principal.

@@ -16,6 +16,7 @@ wire_enum! {
 }
 
 /// Where a service runs; opaque.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComputeResource {
     /// Any non-empty text.
@@ -27,6 +28,7 @@ pub struct ComputeResource {
 }
 
 /// Lets the number of replicas follow the load.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AutoScaler {
@@ -43,6 +45,7 @@ pub struct AutoScaler {
 }
 
 /// What one replica may use, as Kubernetes quantities.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ContainerResourceReservation {
@@ -53,6 +56,7 @@ pub struct ContainerResourceReservation {
 }
 
 /// What is kept of the calls.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DataCollection {
@@ -67,6 +71,7 @@ pub struct DataCollection {
 }
 
 /// Creates a service.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceCreateRequest {
@@ -97,6 +102,7 @@ pub struct ServiceCreateRequest {
 }
 
 /// Changes the members that are present and not null.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceUpdateRequest {
@@ -117,6 +123,7 @@ pub struct ServiceUpdateRequest {
 }
 
 /// A service; the documented name is `ServiceResponse`.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Service {
@@ -171,6 +178,7 @@ wire_enum! {
 }
 
 /// Asks for a new key; the old one dies at once.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RegenerateKeysRequest {
@@ -179,6 +187,7 @@ pub struct RegenerateKeysRequest {
 }
 
 /// A service's keys, base64.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthKeys {

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{PrincipalKind, Timestamp, wire_enum::wire_enum};
 
 /// Opens a session; one of the three ways.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum SessionRequest {
@@ -58,6 +59,7 @@ wire_enum! {
 }
 
 /// A role within a scope.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoleAssignment {
     /// An ARM path: subscription, resource group, workspace or account.
@@ -67,6 +69,7 @@ pub struct RoleAssignment {
 }
 
 /// `GET /api/me`.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Me {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::wire_enum::wire_enum;
 
 /// A model's inputs and outputs, and how its module was made.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Signature {
@@ -38,6 +39,7 @@ pub struct Signature {
 }
 
 /// A dimension known only when a call is prepared.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Symbol {
     /// What shapes call it; the batch is `rows`.
@@ -49,6 +51,7 @@ pub struct Symbol {
 }
 
 /// One input or output.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TensorSpec {
     /// Name in the model's graph.
@@ -73,6 +76,7 @@ pub struct TensorSpec {
 }
 
 /// One dimension of a shape.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Dim {
@@ -83,6 +87,7 @@ pub enum Dim {
 }
 
 /// A class label.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Label {
@@ -153,6 +158,7 @@ wire_enum! {
 }
 
 /// An operator that cannot be compiled, with every node that uses it.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnsupportedOperator {
     /// `ai.onnx`, `ai.onnx.ml` or another domain.
@@ -166,6 +172,7 @@ pub struct UnsupportedOperator {
 }
 
 /// Whether a model can be compiled, and if not, why.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// True when nothing is unsupported.

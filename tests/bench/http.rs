@@ -20,12 +20,22 @@ const ROUNDS: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server under load.
-struct Target {
+pub(crate) struct Target {
     title: &'static str,
-    url: String,
-    key: String,
-    _edge: Option<Edge>,
-    _process: Option<Running>,
+    pub(crate) url: String,
+    pub(crate) key: String,
+    edge: Option<Edge>,
+    process: Option<Running>,
+}
+
+impl Target {
+    /// The server's process id.
+    pub(crate) fn id(&self) -> u32 {
+        match (&self.edge, &self.process) {
+            (Some(edge), _) => edge.id(),
+            (None, process) => process.as_ref().unwrap().0.id(),
+        }
+    }
 }
 
 /// A child that ends with its owner.
@@ -40,10 +50,11 @@ impl Drop for Running {
 
 /// What `wrk` saw.
 #[derive(Clone, Copy)]
-struct Load {
+pub(crate) struct Load {
     p50: f64,
     p99: f64,
     per_second: f64,
+    pub(crate) requests: f64,
 }
 
 /// Prints the table; `seconds` of load for each server and number of connections.
@@ -71,7 +82,7 @@ pub(crate) fn measure(seconds: u32) {
                     (loads[0].p50 / load.p50, loads[0].per_second / load.per_second);
                 format!("| **{slower:.2}×** | **{more:.2}×** |")
             };
-            let Load { p50, p99, per_second } = load;
+            let Load { p50, p99, per_second, .. } = load;
             println!(
                 "| {connections} | {} | {p50:.0} µs | {p99:.0} µs | {per_second:.0} {ratios}",
                 target.title
@@ -87,10 +98,11 @@ fn middle(loads: &[Load]) -> Load {
         p50: of(|load| load.p50),
         p99: of(|load| load.p99),
         per_second: of(|load| load.per_second),
+        requests: of(|load| load.requests),
     }
 }
 
-fn ours() -> Target {
+pub(crate) fn ours() -> Target {
     let edge = Edge::start();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let published = runtime
@@ -99,12 +111,12 @@ fn ours() -> Target {
         title: "edge-scorer",
         url: format!("{}{}", edge.url, shared::paths::score("cancer")),
         key: published.keys.primary_key,
-        _edge: Some(edge),
-        _process: None,
+        edge: Some(edge),
+        process: None,
     }
 }
 
-fn expert() -> Target {
+pub(crate) fn expert() -> Target {
     let program = tests::binary().with_file_name("bench-peer");
     let mut server = Command::new(program);
     server.arg(fixtures::onnx_path(MODEL)).stdout(Stdio::piped());
@@ -116,8 +128,8 @@ fn expert() -> Target {
         title: "axum + ort",
         url: format!("{url}/score"),
         key: String::new(),
-        _edge: None,
-        _process: Some(process),
+        edge: None,
+        process: Some(process),
     }
 }
 
@@ -150,19 +162,19 @@ fn python() -> Target {
         title: "FastAPI + onnxruntime",
         url: format!("http://127.0.0.1:{port}/score"),
         key: String::new(),
-        _edge: None,
-        _process: Some(process),
+        edge: None,
+        process: Some(process),
     }
 }
 
-fn press(target: &Target, body: &str, connections: u32, seconds: u32) -> Load {
+pub(crate) fn press(target: &Target, body: &str, connections: u32, seconds: u32) -> Load {
     let output = Command::new("wrk")
         .arg(format!("-t{}", connections.min(2)))
         .arg(format!("-c{connections}"))
         .arg(format!("-d{seconds}s"))
         .arg("--latency")
         .arg("-s")
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/post.lua"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/request.lua"))
         .arg(&target.url)
         .env("BENCH_BODY", body)
         .env("BENCH_KEY", &target.key)
@@ -179,7 +191,14 @@ fn press(target: &Target, body: &str, connections: u32, seconds: u32) -> Load {
         p50: micros(&value("50%")),
         p99: micros(&value("99%")),
         per_second: value("Requests/sec:").parse().unwrap(),
+        requests: requests(&said),
     }
+}
+
+/// `wrk` writes `12345 requests in 5.00s, 1.23MB read`.
+fn requests(said: &str) -> f64 {
+    let count = said.lines().find_map(|line| line.trim().split_once(" requests in "));
+    count.unwrap().0.parse().unwrap()
 }
 
 /// `wrk` writes `62.00us`, `1.20ms` or `1.00s`.

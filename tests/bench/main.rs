@@ -1,6 +1,6 @@
 //! Measures ours beside its peers, in one run on one machine, and prints Markdown.
 //!
-//! `cargo xtask bench [-- --only in-process|http|compile|metrics|scale] [--seconds N]`
+//! `cargo xtask bench [-- --only in-process|http|overhead|compile|metrics|scale] [--seconds N]`
 //!
 //! The load generator runs on the same cores as the servers. Peers take turns and each figure is the
 //! median of several rounds, so that a busy moment of the machine hits all of them alike.
@@ -13,6 +13,7 @@ mod http;
 mod in_process;
 mod machine;
 mod metrics;
+mod overhead;
 mod scale;
 
 use clap::{Parser, ValueEnum};
@@ -43,6 +44,8 @@ enum Part {
     InProcess,
     /// Latency and throughput, beside two servers.
     Http,
+    /// Processor time of what surrounds a score.
+    Overhead,
     /// Compile times and sizes.
     Compile,
     /// What it costs to count a call.
@@ -66,6 +69,9 @@ fn main() {
     }
     if wanted(Part::Http) {
         http::measure(arguments.seconds);
+    }
+    if wanted(Part::Overhead) {
+        overhead::measure(arguments.seconds);
     }
     if arguments.only == Some(Part::Scale) {
         scale::measure(arguments.models, arguments.services);

@@ -8,7 +8,11 @@
 
 use std::{cell::RefCell, sync::OnceLock};
 
-use axum::{Json, Router, http::StatusCode, routing::post};
+use axum::{
+    Json, Router,
+    http::StatusCode,
+    routing::{get, post},
+};
 use ort::{session::Session, value::TensorRef};
 use serde::{Deserialize, Serialize};
 use tests::reference;
@@ -39,7 +43,9 @@ async fn main() {
     {
         println!("listening on http://{address}");
     }
-    axum::serve(listener, Router::new().route("/score", post(score))).await.unwrap();
+    // What a request costs when nothing is done with it.
+    let router = Router::new().route("/", get(async || "Healthy")).route("/score", post(score));
+    axum::serve(listener, router).await.unwrap();
 }
 
 async fn score(Json(rows): Json<Rows>) -> Result<Json<Scores>, StatusCode> {

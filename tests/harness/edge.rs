@@ -138,6 +138,11 @@ impl Edge {
         self.wait()
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
+    }
+
     /// Waits until it has ended by itself.
     pub fn wait(&mut self) -> ExitStatus {
         self.process.take().unwrap().wait().unwrap()

@@ -46,6 +46,11 @@ pub fn estimators(everything: bool) -> PathBuf {
     prepare(&["--estimators", which]).estimators.unwrap()
 }
 
+/// As [`prepared`], and with other people's scoring clients.
+pub fn prepared_for_protocols() -> Prepared {
+    prepare(&["--protocols"])
+}
+
 fn prepare(flags: &[&str]) -> Prepared {
     let script = folder().join("prepare.py");
     let output = Command::new("python3").arg(&script).args(flags).output().unwrap();

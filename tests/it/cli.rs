@@ -1,5 +1,6 @@
 //! The command line as scripts see it: stdout, stderr and exit codes of the built binary.
 
+mod limits;
 mod serving;
 
 use std::{

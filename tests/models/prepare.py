@@ -3,6 +3,7 @@
 
     python3 tests/models/prepare.py            packages, large models, evaluation rows
     python3 tests/models/prepare.py --bench    also the packages of the Python server that the bench compares with
+    python3 tests/models/prepare.py --protocols  also other people's scoring clients, which the stories drive
     python3 tests/models/prepare.py --clients  only the packages of other people's clients; `python_path` leads to them
     python3 tests/models/prepare.py --estimators [gate|all]
                                                also one model of every estimator, or of a few, with what ONNX Runtime answers
@@ -75,11 +76,12 @@ def main():
         requirements = HERE / "requirements.txt"
         packages = made(TARGET / "python" / fingerprint(requirements), install(requirements))
         paths, versions = [packages], pins(requirements)
-        if "--bench" in sys.argv:
-            server = HERE.parent / "bench" / "requirements.txt"
-            # In front: where both pin a package, the server needs its own version.
-            paths.insert(0, made(TARGET / "python" / f"bench-{fingerprint(server)}", install(server)))
-            versions |= pins(server)
+        for group in ("bench", "protocols"):
+            if f"--{group}" in sys.argv:
+                more = HERE.parent / group / "requirements.txt"
+                # In front: where both pin a package, the group needs its own version.
+                paths.insert(0, made(TARGET / "python" / f"{group}-{fingerprint(more)}", install(more)))
+                versions |= pins(more)
 
         estimators = None
         if "--estimators" in sys.argv:

@@ -40,6 +40,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rustls", &["api", "tests"]),
     ("rcgen", &["api"]),
     ("csv", &["api"]),
+    ("schemars", &["shared", "api"]),
     ("zstd", &["api"]),
     ("sqlx", &["control"]),
     ("object_store", &["control"]),

@@ -14,7 +14,7 @@ pub(crate) fn prepare() -> Result<()> {
     tools::programs(&[("python3", "python3"), ("pip3", "python3-pip")])?;
     step("preparing reference implementations and large models", || {
         let mut prepare = Command::new("python3");
-        prepare.arg("tests/models/prepare.py");
+        prepare.args(["tests/models/prepare.py", "--protocols"]);
         run(prepare)
     })
 }

@@ -52,15 +52,17 @@ impl Path {
 }
 
 /// Members of an account that a caller may send.
-#[derive(Deserialize)]
-struct Sent {
+#[derive(Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "AccountRequest")]
+pub(crate) struct Sent {
     location: Option<String>,
     tags: Option<BTreeMap<String, String>>,
     sku: Option<Sku>,
     properties: Option<SentProperties>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "AccountRequestProperties")]
 struct SentProperties {
     description: Option<String>,
 }

@@ -87,7 +87,7 @@ impl Default for ApiLimits {
 }
 
 /// Which build this is.
-#[derive(Debug, Clone, Default, serde::Serialize)]
+#[derive(Debug, Clone, Default, serde::Serialize, schemars::JsonSchema)]
 pub struct BuildInfo {
     /// Semantic version.
     pub version: String,

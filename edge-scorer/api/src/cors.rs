@@ -24,7 +24,9 @@ impl Origins {
 
     /// The origin of a scoring request, when it may read the answer.
     pub(crate) fn allowed(&self, family: Family, headers: &HeaderMap) -> Option<HeaderValue> {
-        if self.0.is_empty() || !matches!(family, Family::Scoring | Family::OpenInference) {
+        if self.0.is_empty()
+            || !matches!(family, Family::Scoring | Family::OpenInference | Family::Rrs)
+        {
             return None;
         }
         let origin = headers.get(header::ORIGIN)?;
@@ -48,7 +50,7 @@ pub(crate) fn preflight() -> Response {
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static(
-            "authorization, content-type, accept, inference-header-content-length, x-ms-client-request-id",
+            "authorization, content-type, content-encoding, accept, inference-header-content-length, x-ms-client-request-id",
         ),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
@@ -83,6 +85,7 @@ mod tests {
 
         assert!(origins.allowed(Family::Scoring, &named).is_some());
         assert!(origins.allowed(Family::OpenInference, &named).is_some());
+        assert!(origins.allowed(Family::Rrs, &named).is_some());
         assert!(origins.allowed(Family::ModelManagement, &named).is_none());
         assert!(origins.allowed(Family::Scoring, &from("https://other.example")).is_none());
         assert!(origins.allowed(Family::Scoring, &from("null")).is_none());

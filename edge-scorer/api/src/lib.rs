@@ -39,6 +39,7 @@ mod manifests;
 mod metrics;
 mod models;
 mod observations;
+mod openapi;
 mod operations;
 mod people;
 mod principals;

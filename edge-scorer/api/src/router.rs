@@ -12,7 +12,7 @@ use control::Control;
 
 use crate::{
     accounts, artifacts, audit, clusters, config::ApiConfig, deployments, front::Front, images,
-    manifests, metrics, models, observations, operations, people, principals, roles,
+    manifests, metrics, models, observations, openapi, operations, people, principals, roles,
     routes::Routes, scoring, services, sessions, signing_keys, state::Api, subscriptions, tokens,
     uploads, version,
 };
@@ -39,6 +39,7 @@ fn management() -> Routes {
         metrics::routes(),
         models::routes(),
         observations::routes(),
+        openapi::routes(),
         operations::routes(),
         people::routes(),
         principals::routes(),

@@ -4,7 +4,7 @@ use serde::Serialize;
 use shared::{Check, Signature, UnsupportedOperator};
 
 /// The JSON of the module contract, as far as it is known, plus what stands in the way.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub(crate) struct Described {
     #[serde(flatten)]
     signature: Option<Signature>,

@@ -1,6 +1,6 @@
 //! Every route, walked as somebody does who knows nothing: each failure has its family's shape.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
     body::{Body, to_bytes},
@@ -18,7 +18,7 @@ use crate::{
     console::{Console, ConsoleFile},
     family::Family,
     front::Front,
-    scoring,
+    openapi, scoring,
 };
 
 /// A server on an empty data folder.
@@ -115,6 +115,7 @@ async fn every_route_refuses_strangers_in_its_own_shape_and_with_request_ids() {
             let status = response.status();
             if status.is_success() {
                 let open = [
+                    "/openapi.json",
                     "/api/version",
                     "/api/session",
                     "/api/signIn",
@@ -144,6 +145,34 @@ async fn every_route_refuses_strangers_in_its_own_shape_and_with_request_ids() {
         }
     }
     assert!(templates.len() > 40, "only {} routes were walked", templates.len());
+}
+
+#[tokio::test]
+async fn what_is_described_is_a_route_and_every_route_that_scores_is_described() {
+    let server = Server::start().await;
+    let mut routed = BTreeSet::new();
+    for template in management().and(scoring::routes()).templates() {
+        let refusal = server.call(Method::TRACE, &filled(&template)).await;
+        assert_eq!(refusal.status(), StatusCode::METHOD_NOT_ALLOWED, "{template}");
+        let allowed = refusal.headers()[header::ALLOW].to_str().unwrap();
+        for method in allowed.split(',').map(str::trim) {
+            // Whatever can be got can be asked for its headers.
+            if method != "HEAD" || !allowed.contains("GET") {
+                routed.insert((method.to_owned(), template.replace("{*", "{")));
+            }
+        }
+    }
+
+    let described = openapi::described();
+
+    let scores = |path: &str| {
+        matches!(Family::of(path), Family::Scoring | Family::Rrs | Family::OpenInference)
+    };
+    let missing: Vec<_> =
+        routed.difference(&described).filter(|(_, path)| scores(path)).collect();
+    let invented: Vec<_> = described.difference(&routed).collect();
+    assert!(missing.is_empty(), "add these to `api/src/openapi/`: {missing:#?}");
+    assert!(invented.is_empty(), "no router has these: {invented:#?}");
 }
 
 fn filled(template: &str) -> String {

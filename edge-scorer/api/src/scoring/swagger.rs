@@ -113,8 +113,8 @@ impl Described<'_> {
             "host": host,
             "basePath": format!("{prefix}{}", self.base()),
             "schemes": [scheme],
-            "consumes": ["application/json"],
-            "produces": ["application/json"],
+            "consumes": ["application/json", "text/csv"],
+            "produces": ["application/json", "text/csv"],
             "securityDefinitions": {"Bearer": {"type": "apiKey", "name": "Authorization", "in": "header",
                 "description": "`Bearer <key>`, with the service's primary or secondary key, or an access token"}},
             "paths": {
@@ -145,6 +145,10 @@ impl Described<'_> {
 
     fn openapi31(&self) -> Value {
         let content = |name: &str| json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{name}")}}});
+        let or_csv = |mut content: Value| {
+            content["text/csv"] = json!({"schema": {"type": "string"}});
+            content
+        };
         let failure =
             json!({"description": "Why there is no score", "content": content("ErrorResponse")});
         json!({
@@ -164,9 +168,9 @@ impl Described<'_> {
                 "/score": {"post": {
                     "operationId": "RunMLService",
                     "description": "Scores rows",
-                    "requestBody": {"required": true, "content": content("ServiceInput")},
+                    "requestBody": {"required": true, "content": or_csv(content("ServiceInput"))},
                     "responses": {
-                        "200": {"description": "One score for each row", "content": content("ServiceOutput")},
+                        "200": {"description": "One score for each row", "content": or_csv(content("ServiceOutput"))},
                         "default": failure,
                     },
                 }},

@@ -35,7 +35,8 @@ def triton(url, service, key, rows):
         given.set_data_from_numpy(values, binary_data=binary)
         wanted = [tritonclient.http.InferRequestedOutput(output["name"], binary_data=binary)
                   for output in metadata["outputs"]]
-        result = client.infer(service, [given], outputs=wanted, headers=headers, request_id=name,
+        # The client adds its own headers to the dictionary that it is given.
+        result = client.infer(service, [given], outputs=wanted, headers=dict(headers), request_id=name,
                               request_compression_algorithm=packing, response_compression_algorithm=packing)
         assert result.get_response()["id"] == name
         answers[name] = {output["name"]: result.as_numpy(output["name"]).tolist() for output in metadata["outputs"]}
@@ -44,7 +45,7 @@ def triton(url, service, key, rows):
     try:
         wrong = tritonclient.http.InferInput("nothing", [1, 1], "FP32")
         wrong.set_data_from_numpy(numpy.zeros((1, 1), dtype=numpy.float32))
-        client.infer(service, [wrong], headers=headers)
+        client.infer(service, [wrong], headers=dict(headers))
     except tritonclient.http.InferenceServerException as error:
         answers["refusal"] = error.message()
     client.close()
@@ -68,10 +69,12 @@ def open_inference(url, service, key, rows):
 def azureml(url, service, key, columns, rows):
     address = f"{url}/workspaces/any/services/{service}/execute?api-version=2.0&details=true"
 
-    # The package takes the columns from the parameters' names.
+    # The package takes the columns from the parameters' names, by a way that newer Pythons have closed; a schema of
+    # the columns goes around it.
     names = {}
     exec(f"def score({', '.join(columns)}): pass", names)
     typed = services.types(**{column: float for column in columns})(names["score"])
+    typed = services.dataframe_service(**{column: float for column in columns})(typed)
     score = services.service(address, key)(services.returns(float)(typed))
     return {"each": [score(*row) for row in rows], "mapped": score.map(*zip(*rows))}
 

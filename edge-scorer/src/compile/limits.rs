@@ -1,12 +1,12 @@
 //! Limits on a compile: the work is done by a second process of the same program, which limits
-//! itself first thing and is killed when its time is over.
+//! itself, and is killed when its time is over or its memory has grown too large.
 //!
 //! # Invariants
 //! - A model that is hostile or merely huge costs no more than was allowed, and ends with exit code 6.
 //! - The second process shares the terminal, so that progress and answers look as if there were one.
 
 use std::{
-    io,
+    fs, io,
     os::unix::process::ExitStatusExt as _,
     process::{Child, Command, ExitStatus},
     thread,
@@ -44,31 +44,50 @@ pub(super) fn supervise(arguments: &CompileArguments) -> Result<u8, Failure> {
         }
     }
     let child = command.spawn().map_err(begin)?;
-    let status = wait(child, arguments.timeout.0).map_err(begin)?;
-    match status {
-        None => Err(out_of_time(arguments)),
-        Some(status) => judge(status, arguments),
+    match wait(child, arguments).map_err(begin)? {
+        End::Itself(status) => judge(status, arguments),
+        End::OutOfTime => Err(out_of_time(arguments)),
+        End::OutOfMemory => Err(out_of_memory(arguments)),
     }
 }
 
-/// The status, or `None` when the time was over and the process was killed.
-fn wait(mut child: Child, time: Duration) -> io::Result<Option<ExitStatus>> {
+/// How the second process ended.
+enum End {
+    Itself(ExitStatus),
+    OutOfTime,
+    OutOfMemory,
+}
+
+/// Waits for the end, and sees to it that there is one.
+fn wait(mut child: Child, arguments: &CompileArguments) -> io::Result<End> {
+    let time = arguments.timeout.0;
     let begun = Instant::now();
     // Short steps at first: most models compile within milliseconds.
     let mut step = Duration::from_millis(1);
     loop {
         if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
+            return Ok(End::Itself(status));
         }
         let left = time.saturating_sub(begun.elapsed());
-        if left.is_zero() {
+        // What the allocator set aside beforehand escapes the process's own limit, so what it
+        // really uses is looked at too.
+        let too_large = resident_bytes(child.id()).is_some_and(|bytes| bytes > arguments.memory.0);
+        if left.is_zero() || too_large {
             child.kill()?;
             child.wait()?;
-            return Ok(None);
+            return Ok(if too_large { End::OutOfMemory } else { End::OutOfTime });
         }
         thread::sleep(step.min(left));
         step = (step * 2).min(Duration::from_millis(20));
     }
+}
+
+/// Memory that a process uses; `None` where the system does not tell.
+fn resident_bytes(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kilobytes.checked_mul(1024)
 }
 
 fn judge(status: ExitStatus, arguments: &CompileArguments) -> Result<u8, Failure> {
@@ -76,11 +95,7 @@ fn judge(status: ExitStatus, arguments: &CompileArguments) -> Result<u8, Failure
         (Some(code), _) => Ok(u8::try_from(code).unwrap_or(Exit::Internal as u8)),
         (None, Some(SIGXCPU)) => Err(out_of_time(arguments)),
         // Out of memory, or so deeply nested that the stack ended.
-        (None, Some(SIGABRT | SIGSEGV)) => Err(Failure::new(
-            Exit::Limit,
-            format!("the model needs more than {} of memory to compile", arguments.memory),
-        )
-        .hint("give it more with --memory, if the machine has it")),
+        (None, Some(SIGABRT | SIGSEGV)) => Err(out_of_memory(arguments)),
         (None, signal) => Err(Failure::new(
             Exit::Internal,
             format!("the compiler ended with signal {}", signal.unwrap_or_default()),
@@ -91,6 +106,14 @@ fn judge(status: ExitStatus, arguments: &CompileArguments) -> Result<u8, Failure
 fn out_of_time(arguments: &CompileArguments) -> Failure {
     Failure::new(Exit::Limit, format!("the model takes more than {} to compile", arguments.timeout))
         .hint("give it longer with --timeout")
+}
+
+fn out_of_memory(arguments: &CompileArguments) -> Failure {
+    Failure::new(
+        Exit::Limit,
+        format!("the model needs more than {} of memory to compile", arguments.memory),
+    )
+    .hint("give it more with --memory, if the machine has it")
 }
 
 /// Limits this process, for good.

@@ -12,7 +12,7 @@ fn a_compile_beyond_its_time_or_memory_ends_with_6_and_leaves_nothing() {
     let module = desk.path("model.wasm");
 
     for (flag, limit, named) in
-        [("--timeout", "1ms", "1ms"), ("--memory", "32MiB", "32MiB of memory")]
+        [("--timeout", "1ms", "1ms"), ("--memory", "1MiB", "1MiB of memory")]
     {
         let refusal = run(&["compile", onnx, "-o", &module, flag, limit], "").expect(6);
 

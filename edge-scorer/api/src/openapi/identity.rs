@@ -135,7 +135,7 @@ fn principals(schemas: &mut Schemas) -> Vec<Operation> {
         at("delete", "/{id}", "deleteServicePrincipal", "Deletes a client").deletes().fails(&[409]),
         at("post", "/{id}/secrets", "addSecret", "Makes another secret")
             .answers(201, schemas.answer::<NewSecret>(), "The secret is shown this once")
-            .fails(&[409]),
+            .fails(&[409, 413]),
         at("delete", "/{id}/secrets/{secret}", "deleteSecret", "Deletes a secret")
             .deletes()
             .fails(&[409]),

@@ -20,6 +20,7 @@ pub const LIVE_SECONDS: u32 = 300;
 /// What one service, or all of an account together, did in a stretch of about a second.
 ///
 /// Counts, not rates: divided by [`LiveSecond::seconds`] they are rates.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LivePoint {
@@ -50,6 +51,7 @@ pub struct LivePoint {
 }
 
 /// An event of a service's stream.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LiveSecond {
@@ -62,6 +64,7 @@ pub struct LiveSecond {
 }
 
 /// An event of an account's stream.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountSecond {
@@ -76,6 +79,7 @@ pub struct AccountSecond {
 }
 
 /// One service within an [`AccountSecond`].
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServicePoint {
@@ -156,6 +160,7 @@ wire_enum! {
 }
 
 /// The history of a service or of an account.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MetricsResponse {
@@ -171,6 +176,7 @@ pub struct MetricsResponse {
 }
 
 /// One metric over time.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metric {
@@ -188,6 +194,7 @@ pub struct Metric {
 }
 
 /// A name for programs and one for people.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LocalizableName {
@@ -198,6 +205,7 @@ pub struct LocalizableName {
 }
 
 /// The values of a metric.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TimeSeries {
     /// Always empty.
@@ -208,6 +216,7 @@ pub struct TimeSeries {
 
 /// One interval. Aggregations that were not asked for, and those of an interval in which nothing
 /// was measured, are absent, as Azure Monitor has it.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct MetricValue {

@@ -6,7 +6,7 @@ use shared::{
     AsyncOperationStatus, AuthKeys, Deployment, ErrorBody, Image, ImageRequest, Manifest,
     ManifestRequest, Model, ModelRequest, Page, RegenerateKeysRequest, Service,
     ServiceCreateRequest, ServiceUpdateRequest, StoredArtifact, UploadRequest, UploadStarted,
-    paths,
+    metrics::MetricsResponse, paths,
 };
 
 use super::{operation::Operation, schemas::Schemas};
@@ -20,6 +20,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     images(&mut all, schemas);
     services(&mut all, schemas);
     progress(&mut all, schemas);
+    history(&mut all, schemas);
     bytes(&mut all, schemas);
     all
 }
@@ -258,6 +259,37 @@ fn progress(all: &mut Vec<Operation>, schemas: &mut Schemas) {
             .fails(&[409]),
         linked("get", "/operations/events", "watchOperations", "Every operation after each change")
             .answers_media(200, json!({"text/event-stream": {}}), "Server-sent events `operation`"),
+    ]);
+}
+
+fn history(all: &mut Vec<Operation>, schemas: &mut Schemas) {
+    let history = schemas.answer::<MetricsResponse>();
+    let asked = |operation: Operation| {
+        operation
+            .query("timespan", text(), "Begin and end, as `…/…`; the last hour by default")
+            .query("interval", text(), "Length of a step, such as `PT1M`")
+            .query("metricnames", text(), "Names, separated by commas; all by default")
+            .query("aggregation", text(), "Aggregations, separated by commas")
+            .answers(200, history.clone(), "The metrics, step by step")
+    };
+    let live = |operation: Operation| {
+        let last = json!({"type": "string", "pattern": "^[0-9]{1,2}$"});
+        operation.query("last", last, "Seconds of the past that are wanted").answers_media(
+            200,
+            json!({"text/event-stream": {}}),
+            "A server-sent event a second",
+        )
+    };
+    all.extend([
+        asked(at("get", "/metrics", "getAccountMetrics", "An account's metrics")),
+        live(linked("get", "/metrics/live", "watchAccountMetrics", "An account, second by second")),
+        asked(at("get", "/services/{id}/metrics", "getServiceMetrics", "A service's metrics")),
+        live(linked(
+            "get",
+            "/services/{id}/metrics/live",
+            "watchServiceMetrics",
+            "A service, second by second",
+        )),
     ]);
 }
 

@@ -14,6 +14,14 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     all.extend(sessions(schemas));
     all.extend(principals(schemas));
     all.push(
+        Operation::new("get", "/metrics", "scrapeMetrics", "Every account's metrics, for scrapers")
+            .answers_media(
+                200,
+                json!({"text/plain": {}, "application/openmetrics-text": {}, "application/vnd.google.protobuf": {}}),
+                "Prometheus' text or protobuf",
+            ),
+    );
+    all.push(
         Operation::new("get", "/openapi.json", "getDescription", "This document").open().answers(
             200,
             json!({"type": "object", "required": ["openapi"]}),

@@ -30,6 +30,7 @@ wire_enum! {
 }
 
 /// Somebody who may sign in, or a group of them.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Person {
@@ -50,6 +51,7 @@ pub struct Person {
 }
 
 /// Makes somebody known.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PersonRequest {
@@ -66,6 +68,7 @@ pub struct PersonRequest {
 }
 
 /// Somebody who was just made known.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewPerson {
@@ -77,6 +80,7 @@ pub struct NewPerson {
 }
 
 /// Opens the console once. Whoever has it is let in: hand it over as a password is.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SignInLink {

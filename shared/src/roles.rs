@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::{PrincipalKind, RoleName, Timestamp};
 
 /// A role assignment, as ARM shows it.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoleAssignmentResource {
     /// `{scope}/providers/Microsoft.Authorization/roleAssignments/{name}`.
@@ -33,6 +34,7 @@ pub struct RoleAssignmentResource {
 }
 
 /// The rest of a role assignment.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoleAssignmentProperties {
@@ -61,6 +63,7 @@ pub struct RoleAssignmentProperties {
 }
 
 /// Gives a role.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoleAssignmentRequest {
     /// What and who.
@@ -68,6 +71,7 @@ pub struct RoleAssignmentRequest {
 }
 
 /// What role, and who.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoleAssignmentRequestProperties {
@@ -81,6 +85,7 @@ pub struct RoleAssignmentRequestProperties {
 }
 
 /// A role that may be given.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoleDefinition {
     /// `{scope}/providers/Microsoft.Authorization/roleDefinitions/{name}`.
@@ -95,6 +100,7 @@ pub struct RoleDefinition {
 }
 
 /// The rest of a role definition.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoleDefinitionProperties {
@@ -112,6 +118,7 @@ pub struct RoleDefinitionProperties {
 }
 
 /// What a role allows, in ARM's words.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RolePermissions {

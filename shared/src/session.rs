@@ -116,6 +116,7 @@ wire_enum! {
 }
 
 /// `GET /api/signIn`: what a sign-in page offers.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SignInOptions {
@@ -124,6 +125,7 @@ pub struct SignInOptions {
 }
 
 /// A way to sign in elsewhere.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutsideSignIn {
     /// What to call it on a button.
@@ -133,6 +135,7 @@ pub struct OutsideSignIn {
 }
 
 /// Sets or changes the caller's password. Only within a session, never with an access token.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PasswordChange {
@@ -144,6 +147,7 @@ pub struct PasswordChange {
 }
 
 /// An open session.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionSummary {
@@ -164,6 +168,7 @@ pub struct SessionSummary {
 }
 
 /// How many sessions ended.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionsClosed {
     /// Sessions that were open until now.

@@ -168,8 +168,7 @@ async fn what_is_described_is_a_route_and_every_route_that_scores_is_described()
     let scores = |path: &str| {
         matches!(Family::of(path), Family::Scoring | Family::Rrs | Family::OpenInference)
     };
-    let missing: Vec<_> =
-        routed.difference(&described).filter(|(_, path)| scores(path)).collect();
+    let missing: Vec<_> = routed.difference(&described).filter(|(_, path)| scores(path)).collect();
     let invented: Vec<_> = described.difference(&routed).collect();
     assert!(missing.is_empty(), "add these to `api/src/openapi/`: {missing:#?}");
     assert!(invented.is_empty(), "no router has these: {invented:#?}");

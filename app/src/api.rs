@@ -16,6 +16,7 @@ mod failure;
 mod images;
 mod lists;
 mod manifests;
+mod metrics;
 mod models;
 mod operations;
 mod query;

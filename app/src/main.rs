@@ -16,6 +16,7 @@
 mod api;
 mod app;
 mod compare;
+mod chart;
 mod components;
 mod format;
 mod guest;
@@ -23,6 +24,7 @@ mod layout;
 mod locale;
 mod navigation;
 mod pages;
+mod recent;
 mod route;
 mod sample;
 mod settings;

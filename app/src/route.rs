@@ -116,6 +116,8 @@ impl AccessTab {
 pub(crate) enum ServiceTab {
     /// State and what it serves.
     Summary,
+    /// What it does and did.
+    Metrics,
     /// Calls it from the page.
     TryIt,
     /// What it served, and back to it.
@@ -128,12 +130,13 @@ pub(crate) enum ServiceTab {
 
 impl ServiceTab {
     /// In the order they are shown.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Summary, Self::TryIt, Self::Deployments, Self::Keys, Self::Settings];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Summary, Self::Metrics, Self::TryIt, Self::Deployments, Self::Keys, Self::Settings];
 
     fn segment(self) -> Option<&'static str> {
         match self {
             Self::Summary => None,
+            Self::Metrics => Some("metrics"),
             Self::TryIt => Some("try-it"),
             Self::Deployments => Some("deployments"),
             Self::Keys => Some("keys"),

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
-use super::{operations::OperationRows, services::ServiceRows};
+use super::{
+    live::{AllServicesLive, LiveServices},
+    operations::OperationRows,
+    services::ServiceRows,
+};
 use crate::{
     api::Query,
     app::use_account,
@@ -43,6 +47,16 @@ pub(crate) fn OverviewPage() -> impl IntoView {
         (know.get() && !started.get())
             .then(|| view! { <FirstSteps registered=registered.get() account=for_steps.clone() /> })
     };
+    let live = LiveServices::provide();
+    let charts = move || {
+        started.get().then(|| {
+            view! {
+                <Panel id="now" title=t().right_now>
+                    <AllServicesLive live />
+                </Panel>
+            }
+        })
+    };
     let (see_services, see_operations) =
         (account.href(Page::Services), account.href(Page::Operations));
     view! {
@@ -70,6 +84,7 @@ pub(crate) fn OverviewPage() -> impl IntoView {
                 glyph=Glyph::Warning
             />
         </div>
+        {charts}
         <Panel
             id="services"
             title=t().services

@@ -7,8 +7,8 @@ use shared::{OperationState, Service};
 use wasm_bindgen_futures::spawn_local;
 
 use super::{
-    service_deployments::Deployments, service_keys::Keys, service_settings::Settings, state::State,
-    try_it::TryIt,
+    service_deployments::Deployments, service_keys::Keys, service_metrics::Metrics,
+    service_settings::Settings, state::State, try_it::TryIt,
 };
 use crate::{
     api::{EdgeError, Query},
@@ -39,7 +39,7 @@ pub(crate) fn ServicePage(name: String) -> impl IntoView {
     let tab = use_navigation().tab();
     let tabs = ServiceTab::ALL
         .into_iter()
-        .zip([t().summary, t().try_it, t().deployments, t().keys, t().settings])
+        .zip([t().summary, t().metrics, t().try_it, t().deployments, t().keys, t().settings])
         .map(|(tab, label)| Tab { label, href: account.href(Page::Service(name.clone(), tab)) })
         .collect();
     let place = move || ServiceTab::ALL.iter().position(|known| *known == tab.get()).unwrap_or(0);
@@ -69,6 +69,7 @@ pub(crate) fn ServicePage(name: String) -> impl IntoView {
             }}
             {move || match tab.get() {
                 ServiceTab::Summary => view! { <Summary service=current /> }.into_any(),
+                ServiceTab::Metrics => view! { <Metrics service=current /> }.into_any(),
                 ServiceTab::TryIt => view! { <TryIt service=current /> }.into_any(),
                 ServiceTab::Deployments => {
                     view! { <Deployments service=current changed=move |()| service.refetch() /> }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use leptos::prelude::*;
 use shared::Service;
 
-use super::state::State;
+use super::{
+    live::{LiveServices, ServiceSpark},
+    state::State,
+};
 use crate::{
     api::Query,
     app::use_account,
@@ -29,6 +32,7 @@ pub(crate) fn ServicesPage() -> impl IntoView {
             Some(Duration::from_secs(if busy { 1 } else { 10 }))
         },
     );
+    LiveServices::provide();
     let deploy = account.href(Page::Deploy);
     let actions = account.may_write().then(|| {
         view! { <LinkButton label=t().deploy href=deploy icon=Glyph::Rocket kind=ButtonKind::Primary /> }
@@ -73,7 +77,15 @@ pub(crate) fn ServiceRows(services: Signal<Vec<Service>>) -> impl IntoView {
                 >
                     <Table
                         caption=t().services
-                        columns=vec![t().name, t().state, t().serves, t().replicas, t().updated, t().actions]
+                        columns=vec![
+                            t().name,
+                            t().state,
+                            t().last_minute,
+                            t().serves,
+                            t().replicas,
+                            t().updated,
+                            t().actions,
+                        ]
                         rows=rows.into()
                         key=|service| {
                             format!(
@@ -115,6 +127,7 @@ fn ServiceRow(service: Service) -> impl IntoView {
                 <State state=service.state succeeded=t().serving />
                 {failed}
             </td>
+            <td><ServiceSpark id=service.id /></td>
             <td>{image}</td>
             <td class="number">{service.replicas}</td>
             <td><Moment at=service.updated_at /></td>

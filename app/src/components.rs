@@ -7,8 +7,8 @@
 mod badge;
 mod button;
 mod cells;
-mod choice;
 mod chart;
+mod choice;
 mod code;
 mod dialog;
 mod drawing;

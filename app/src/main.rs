@@ -15,8 +15,8 @@
 
 mod api;
 mod app;
-mod compare;
 mod chart;
+mod compare;
 mod components;
 mod format;
 mod guest;

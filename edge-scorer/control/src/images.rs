@@ -2,8 +2,8 @@
 
 mod build;
 mod oci;
-mod registry;
 mod portable;
+mod registry;
 
 use std::{io, time::Duration};
 

@@ -5,8 +5,8 @@
 //! when an image is built.
 
 mod addresses;
-mod fetch;
 mod drawing;
+mod fetch;
 mod reading;
 mod source;
 

@@ -24,6 +24,11 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// Whether the visitor may manage who else may do what.
+    pub(crate) fn may_manage_access(&self) -> bool {
+        self.me.actions.iter().any(|action| action == "access")
+    }
+
     fn without_token(&self) -> Self {
         Self { me: Me { csrf_token: None, ..self.me.clone() }, accounts: self.accounts.clone() }
     }

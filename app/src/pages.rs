@@ -1,7 +1,10 @@
 //! One file per page: it says which resource, which parts, which title; the rest is elsewhere.
 
 mod access;
+mod access_audit;
+mod access_people;
 mod access_principals;
+mod access_sessions;
 mod accounts;
 mod changes;
 mod deploy;
@@ -29,6 +32,7 @@ mod service;
 mod service_deployments;
 mod service_keys;
 mod service_metrics;
+mod service_records;
 mod service_settings;
 mod services;
 mod settings_form;

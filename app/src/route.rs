@@ -97,16 +97,26 @@ pub(crate) enum AccessTab {
     Me,
     /// The clients that sign in with a secret.
     Principals,
+    /// The people who sign in.
+    People,
+    /// The visitor's open sessions, and their password.
+    Sessions,
+    /// Who changed what.
+    Audit,
 }
 
 impl AccessTab {
     /// In the order they are shown.
-    pub(crate) const ALL: [Self; 2] = [Self::Me, Self::Principals];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Me, Self::Principals, Self::People, Self::Sessions, Self::Audit];
 
     fn segment(self) -> Option<&'static str> {
         match self {
             Self::Me => None,
             Self::Principals => Some("principals"),
+            Self::People => Some("people"),
+            Self::Sessions => Some("sessions"),
+            Self::Audit => Some("audit"),
         }
     }
 }
@@ -124,14 +134,23 @@ pub(crate) enum ServiceTab {
     Deployments,
     /// The two keys.
     Keys,
+    /// Its log, its traces, and the calls it kept.
+    Records,
     /// Replicas and limits.
     Settings,
 }
 
 impl ServiceTab {
     /// In the order they are shown.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Summary, Self::Metrics, Self::TryIt, Self::Deployments, Self::Keys, Self::Settings];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Summary,
+        Self::Metrics,
+        Self::TryIt,
+        Self::Deployments,
+        Self::Keys,
+        Self::Settings,
+        Self::Records,
+    ];
 
     fn segment(self) -> Option<&'static str> {
         match self {
@@ -140,6 +159,7 @@ impl ServiceTab {
             Self::TryIt => Some("try-it"),
             Self::Deployments => Some("deployments"),
             Self::Keys => Some("keys"),
+            Self::Records => Some("records"),
             Self::Settings => Some("settings"),
         }
     }

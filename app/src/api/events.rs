@@ -22,6 +22,7 @@ impl AccountClient {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is the door to the network")]
 fn watch<T: DeserializeOwned>(
     path: &str,
     name: &str,

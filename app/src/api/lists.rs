@@ -24,7 +24,7 @@ impl Wanted {
         Self { top, search: search.to_owned(), ..Self::default() }
     }
 
-    fn of(&self, path: &str) -> String {
+    pub(super) fn of(&self, path: &str) -> String {
         let mut out = format!("{path}?count={}&$skip={}&$count=true", self.top.max(1), self.skip);
         if !self.search.is_empty() {
             out.push_str(&format!("&search={}", encode(&self.search)));

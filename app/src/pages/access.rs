@@ -2,7 +2,12 @@
 
 use leptos::prelude::*;
 
-use super::access_principals::Principals;
+use super::{
+    access_audit::Audit,
+    access_people::People,
+    access_principals::Principals,
+    access_sessions::{Password, Sessions},
+};
 use crate::{
     app::{Session, use_account},
     components::{KeyValue, KeyValues, PageHeader, Panel, Tab, Table, Tabs},
@@ -18,7 +23,7 @@ pub(crate) fn AccessPage() -> impl IntoView {
     let tab = use_navigation().access_tab();
     let tabs = AccessTab::ALL
         .into_iter()
-        .zip([t().who_am_i, t().principals])
+        .zip([t().who_am_i, t().principals, t().people, t().sessions, t().audit])
         .map(|(tab, label)| Tab { label, href: account.href(Page::Access(tab)) })
         .collect();
     let place = move || AccessTab::ALL.iter().position(|known| *known == tab.get()).unwrap_or(0);
@@ -28,6 +33,16 @@ pub(crate) fn AccessPage() -> impl IntoView {
         {move || match tab.get() {
             AccessTab::Me => view! { <WhoAmI /> }.into_any(),
             AccessTab::Principals => view! { <Principals /> }.into_any(),
+            AccessTab::People => view! { <People /> }.into_any(),
+            AccessTab::Sessions => {
+                let person = expect_context::<Session>().me.sign_in_name.is_some();
+                view! {
+                    <Sessions />
+                    {person.then(|| view! { <Password /> })}
+                }
+                .into_any()
+            }
+            AccessTab::Audit => view! { <Audit /> }.into_any(),
         }}
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     text::{fill, t},
 };
 
-const ROLES: [RoleName; 4] =
+pub(super) const ROLES: [RoleName; 4] =
     [RoleName::Reader, RoleName::Contributor, RoleName::Owner, RoleName::Scorer];
 
 /// A secret that was just made: shown until the page is left.
@@ -29,7 +29,7 @@ struct Fresh {
 pub(super) fn Principals() -> impl IntoView {
     let edge = expect_context::<EdgeClient>();
     let session = expect_context::<Session>();
-    if !session.me.actions.iter().any(|action| action == "access") {
+    if !session.may_manage_access() {
         return view! {
             <Empty glyph=Glyph::Access title=t().access_forbidden hint=t().principals_hint />
         }

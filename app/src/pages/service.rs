@@ -8,7 +8,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::{
     service_deployments::Deployments, service_keys::Keys, service_metrics::Metrics,
-    service_settings::Settings, state::State, try_it::TryIt,
+    service_records::Records, service_settings::Settings, state::State, try_it::TryIt,
 };
 use crate::{
     api::{EdgeError, Query},
@@ -39,7 +39,15 @@ pub(crate) fn ServicePage(name: String) -> impl IntoView {
     let tab = use_navigation().tab();
     let tabs = ServiceTab::ALL
         .into_iter()
-        .zip([t().summary, t().metrics, t().try_it, t().deployments, t().keys, t().settings])
+        .zip([
+            t().summary,
+            t().metrics,
+            t().try_it,
+            t().deployments,
+            t().keys,
+            t().settings,
+            t().records,
+        ])
         .map(|(tab, label)| Tab { label, href: account.href(Page::Service(name.clone(), tab)) })
         .collect();
     let place = move || ServiceTab::ALL.iter().position(|known| *known == tab.get()).unwrap_or(0);
@@ -76,6 +84,7 @@ pub(crate) fn ServicePage(name: String) -> impl IntoView {
                         .into_any()
                 }
                 ServiceTab::Keys => view! { <Keys service=current /> }.into_any(),
+                ServiceTab::Records => view! { <Records service=current /> }.into_any(),
                 ServiceTab::Settings => {
                     view! { <Settings service=current changed=move |()| service.refetch() /> }
                         .into_any()

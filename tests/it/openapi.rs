@@ -48,7 +48,7 @@ async fn every_operation_answers_as_it_is_described() {
             .arg(path)
             .args(["run", &format!("{url}/openapi.json")])
             .args(["--header", &format!("Authorization: Bearer {token}")])
-            .args(["--max-examples", &examples, "--seed", "2026", "--workers", "2"])
+            .args(["--max-examples", &examples, "--seed", "2026", "--workers", "1"])
             .args(["--phases", "examples,coverage,fuzzing", "--continue-on-failure"])
             .args(["--checks", CHECKS, "--request-timeout", "30", "--suppress-health-check", "all"])
             .args(["--warnings", "off", "--no-color", "--generation-database", "none"])

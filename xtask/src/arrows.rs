@@ -52,7 +52,6 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["control"]),
     ("argon2", &["control"]),
     ("procfs", &["control"]),
-    ("prost", &["control", "api"]),
     ("reqwest", &["control", "edge-scorer", "tests"]),
     ("clap", &["edge-scorer", "tests", "xtask"]),
     ("indicatif", &["edge-scorer"]),

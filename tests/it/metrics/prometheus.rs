@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
 use shared::{metrics::MetricName, paths};
 use tests::{Client, Edge, eventually};
 
@@ -91,8 +90,13 @@ impl Prometheus {
         let anonymous = Client::anonymous(&self.url);
         let path = format!("/api/v1/query?query={}", paths::encode(expression));
         eventually(expression, async || {
-            let answer: Value = anonymous.get(&path).await.json();
-            let value = answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()?;
+            let answer = anonymous.get(&path).await;
+            // It answers 503 in plain text until it has read its own store.
+            if answer.status.as_u16() != 200 {
+                return None;
+            }
+            let value = answer.value();
+            let value = value["data"]["result"][0]["value"][1].as_str()?.parse().ok()?;
             fits(value).then_some(value)
         })
         .await

@@ -123,7 +123,7 @@ impl Sample {
         stored::Sample {
             outcomes: self.outcomes.to_vec(),
             stages: self.stages.iter().map(stored::Histogram::of).collect(),
-            replicas: (replicas.looks > 0).then(|| stored::Gauge {
+            replicas: (replicas.looks > 0).then_some(stored::Gauge {
                 looks: replicas.looks,
                 sum: replicas.sum,
                 least: replicas.least,

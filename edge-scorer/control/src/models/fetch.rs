@@ -149,7 +149,7 @@ fn first_cause(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-fn error_below<'a>(error: &'a dyn std::error::Error) -> Option<&'a dyn std::error::Error> {
+fn error_below(error: &dyn std::error::Error) -> Option<&dyn std::error::Error> {
     error.source()
 }
 

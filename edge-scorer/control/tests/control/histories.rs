@@ -1,6 +1,9 @@
 //! Random histories: whatever is done in whatever order, the store says what a model in memory says.
 
-use std::{cell::Cell, collections::BTreeMap};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, btree_map::Entry},
+};
 
 use control::{ControlError, ListQuery, ManifestFilter, ModelFilter, ServiceFilter};
 use proptest::{
@@ -149,11 +152,11 @@ async fn take(
         Step::Create { name } => {
             let name = format!("case{case}-{name}");
             let made = control.create_service(account, service_request(&name, image)).await;
-            if world.services.contains_key(&name) {
-                prop_assert!(matches!(made, Err(ControlError::NameTaken { .. })), "{made:?}");
-            } else {
+            if let Entry::Vacant(free) = world.services.entry(name) {
                 prop_assert!(edge.ended(made.unwrap()).await.error.is_none());
-                world.services.insert(name, 1);
+                free.insert(1);
+            } else {
+                prop_assert!(matches!(made, Err(ControlError::NameTaken { .. })), "{made:?}");
             }
         }
         Step::Update { name, replicas } => {

@@ -134,6 +134,8 @@ pub(crate) fn Chart(
             let offset = -Date::new(&JsValue::from_f64(data.span.1)).get_timezone_offset();
             time_ticks(data.span, offset)
                 .into_iter()
+                // A label is centred on its moment: at either end it would stand out of the chart.
+                .filter(|tick| (0.04..=0.96).contains(&data.across(*tick)))
                 .map(|tick| {
                     let left = format!("{:.2}%", data.across(tick) * 100.0);
                     view! { <span style:left=left>{brief(tick, length)}</span> }
@@ -282,10 +284,11 @@ pub(crate) fn Sparkline(
 
 /// A moment as an axis has it: as little as tells it from its neighbours.
 fn brief(time: f64, length: f64) -> String {
+    const MINUTE: f64 = 60_000.0;
     const DAY: f64 = 86_400_000.0;
     if length > 2.0 * DAY {
         formatted(time, &[("month", "short"), ("day", "numeric")])
-    } else if length <= 600_000.0 {
+    } else if length <= 600_000.0 && time % MINUTE != 0.0 {
         formatted(time, &[("hour", "2-digit"), ("minute", "2-digit"), ("second", "2-digit")])
     } else {
         formatted(time, &[("hour", "2-digit"), ("minute", "2-digit")])

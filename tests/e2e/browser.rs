@@ -67,10 +67,12 @@ async fn every_page_is_accessible_in_light_and_dark_and_fits_a_phone() {
         "/images",
         format!("/images/{}", published.image.id),
         "/services", "/services/cancer", "/services/cancer/try-it", "/services/cancer/deployments",
-        "/services/cancer/keys", "/services/cancer/settings",
+        "/services/cancer/keys", "/services/cancer/settings", "/services/cancer/metrics",
+        "/services/cancer/records",
         "/deploy", "/operations",
         format!("/operations/{operation}"),
-        "/accounts", "/access", "/access/principals", "/changes", "/design",
+        "/accounts", "/access", "/access/principals", "/access/people", "/access/sessions",
+        "/access/audit", "/changes", "/design",
         "/no-such-page",
     ] });
     tokio::task::spawn_blocking(move || travel("pages", &edge, pages)).await.unwrap();

@@ -14,7 +14,7 @@ travel(
     await page.context().setOffline(true);
     await page.locator("#name").fill("kept");
     await page.locator("#navigation").getByText("Go to…").click();
-    await page.getByRole("combobox").fill("anything");
+    await page.getByRole("combobox", { name: "A page, a model" }).fill("anything");
     await page.getByText("The server cannot be reached. Trying again…").waitFor({ state: "attached" });
     await page.keyboard.press("Escape");
     await page.context().setOffline(false);
@@ -23,7 +23,7 @@ travel(
 
     await page.context().clearCookies();
     await page.locator("#navigation").getByText("Go to…").click();
-    await page.getByRole("combobox").fill("something");
+    await page.getByRole("combobox", { name: "A page, a model" }).fill("something");
     const again = page.getByRole("dialog", { name: "Your session has ended" });
     await again.waitFor();
     await again.locator("#again-client-id").fill(clientId);

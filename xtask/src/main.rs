@@ -61,7 +61,7 @@ enum Task {
     },
     /// Run every node case of the `onnx` package and write the table of what passes anew.
     Coverage,
-    /// Run what is not in the gate: 300 kills and the browser journeys.
+    /// Run what is not in the gate: 300 kills, large networks, 10,000 random cases, 500 examples a route, 100,000 models.
     Soak,
 }
 

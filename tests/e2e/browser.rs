@@ -81,14 +81,15 @@ async fn every_page_is_accessible_in_light_and_dark_and_fits_a_phone() {
 /// Runs one script against a server and shows what it said if it failed.
 fn travel(journey: &str, edge: &Edge, more: Value) {
     let bootstrap = edge.bootstrap();
+    // Two rows of thirty numbers, without headings.
+    let table = [["1.5"; 30].join(","), ["2"; 30].join(",")].join("\n");
     let mut settings = json!({
         "url": edge.url,
         "signInLink": bootstrap.sign_in_link,
         "clientId": bootstrap.client_id,
         "clientSecret": bootstrap.client_secret,
         "model": fixtures::onnx_path("breast_cancer_gbdt"),
-        // Two rows of thirty numbers, without headings.
-        "table": [["1.5"; 30].join(","), ["2"; 30].join(",")].join("\n"),
+        "table": table,
         "screenshots": fixtures::target().join("e2e-screenshots"),
         "chromium": "/usr/bin/chromium",
     });

@@ -163,7 +163,7 @@ pub(crate) fn is_public(address: IpAddr) -> bool {
 }
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
+    let [a, b, c, d] = address.octets();
     let reserved = address.is_loopback()
         || address.is_private()
         || address.is_link_local()
@@ -173,6 +173,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || a >= 240
         || (a == 100 && (64..128).contains(&b))
         || (a == 192 && b == 0 && c == 0)
+        // Azure's own metadata service.
+        || [a, b, c, d] == [168, 63, 129, 16]
         || (a == 192 && b == 88 && c == 99)
         || (a == 198 && (b == 18 || b == 19));
     !reserved
@@ -192,7 +194,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         [0x64, 0xff9b, ..] => false,
         [0x2002, high, low, ..] => embedded(high, low),
         // Documentation, Teredo and the other special blocks of 2001::/23.
-        [0x2001, 0x0db8, ..] | [0x2001, 0..=0x01ff, ..] => false,
+        [0x2001, 0x0db8, ..] | [0x2001, 0..=0x01ff, ..] | [0x3fff, 0..=0x0fff, ..] => false,
         // Of everything else only 2000::/3 is given out.
         [first, ..] => first & 0xe000 == 0x2000,
     }

@@ -11,6 +11,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use reqwest::Url;
 
+use crate::egress::is_public;
+
 /// One entry of `--model-hosts`: `host`, `host:port`, `address`, `address:port` or `[v6]:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelHost {
@@ -112,41 +114,6 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
         (0x2002, high, low, ..) => Some(v4(high, low)),
         _ => None,
     }
-}
-
-/// Whether the internet at large has this address; what is reserved for anything else has not.
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => is_public_v4(v4),
-        IpAddr::V6(v6) => is_public_v6(v6),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, d] = address.octets();
-    let reserved = matches!(
-        (a, b, c, d),
-        (0 | 10 | 127 | 224.., ..)                    // this network, private, loopback, multicast on
-            | (100, 64..=127, ..)                     // carrier-grade NAT
-            | (169, 254, ..)                          // link-local, metadata services
-            | (168, 63, 129, 16)                      // Azure's own metadata service
-            | (172, 16..=31, ..)
-            | (192, 168, ..)
-            | (192, 0, 0 | 2, _)
-            | (192, 88, 99, _)
-            | (198, 18 | 19, ..)
-            | (198, 51, 100, _)
-            | (203, 0, 113, _)
-    );
-    !reserved
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, ..] = address.segments();
-    // 2000::/3 is what was ever given out, less Teredo, benchmarking, ORCHID and documentation.
-    let given_out = a & 0xe000 == 0x2000;
-    let special = (a == 0x2001 && (b < 0x0200 || b == 0x0db8)) || (a == 0x3fff && b < 0x1000);
-    given_out && !special
 }
 
 #[cfg(test)]

@@ -92,17 +92,18 @@ async fn a_request_in_flight_finishes_when_the_server_is_asked_to_stop() {
     let mut edge = Edge::start();
     let client = edge.client().await;
     let path = paths::versioned(&client.account.artifact("slow.bin"));
-    let (halves, body) = mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
+    let (pieces, body) = mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
     let body = reqwest::Body::wrap_stream(ReceiverStream::new(body));
     let request = client.request(reqwest::Method::PUT, &path).body(body);
     let upload = {
         let client = client.clone();
         tokio::spawn(async move { client.try_send(request).await })
     };
-    halves.send(Ok(vec![1; 100_000])).await.unwrap();
-    halves.send(Ok(vec![2; 100_000])).await.unwrap();
-    // The second half was taken, so the server reads; another caller's answer says that it runs.
-    client.get("/v2/health/live").await.expect(200);
+    // More than the sockets between them can hold (Linux gives up to 32 MiB one way and 4 the other): that it was
+    // all taken says that the server is reading this request.
+    for _ in 0..48 {
+        pieces.send(Ok(vec![1; 1 << 20])).await.unwrap();
+    }
 
     edge.ask_to_stop();
     eventually("new callers are turned away", async || {
@@ -110,10 +111,10 @@ async fn a_request_in_flight_finishes_when_the_server_is_asked_to_stop() {
         refused.err()
     })
     .await;
-    halves.send(Ok(vec![3; 100_000])).await.unwrap();
-    drop(halves);
+    pieces.send(Ok(vec![2; 100_000])).await.unwrap();
+    drop(pieces);
 
     let answer = upload.await.unwrap().unwrap().expect(201).value();
-    assert_eq!(answer["size"], 300_000);
+    assert_eq!(answer["size"], (48 << 20) + 100_000);
     assert!(edge.wait().success());
 }

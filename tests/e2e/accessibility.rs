@@ -1,7 +1,4 @@
 //! Every page under axe and at 360 px, and the console without a mouse; the scripts are beside this.
-//!
-//! Not in the gate yet: the drawn graph names its nodes otherwise than it labels them, and the
-//! journey without a mouse has waited in vain for the palette when others ran beside it.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 

@@ -28,8 +28,6 @@ const ROOMS: &[(&str, &[&str])] = &[
 const OWNERS: &[(&str, &[&str])] = &[
     ("wasmtime", &["engine"]),
     ("wasmparser", &["engine"]),
-    ("gemm-common", &["engine"]),
-    ("gemm-f32", &["engine"]),
     ("tract-onnx", &["compiler"]),
     ("prost", &["api", "compiler", "control"]),
     ("walrus", &["compiler"]),

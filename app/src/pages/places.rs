@@ -10,8 +10,9 @@ use crate::{
     text::t,
 };
 
-/// Resources of each kind that are shown.
-const EACH: u64 = 5;
+/// Resources of each kind that are asked for, and that are shown.
+const ASKED: u64 = 20;
+const SHOWN: usize = 5;
 
 /// Pages that have a name of their own.
 pub(crate) fn named_pages() -> Vec<(Page, &'static str, Glyph)> {
@@ -40,7 +41,7 @@ pub(crate) fn Places(account: CurrentAccount, open: RwSignal<bool>) -> impl Into
     let found = Query::new(move || {
         let (account, text) = (asked.clone(), typed.get());
         let wanted = open.get() && !text.trim().is_empty();
-        async move { if wanted { resources(&account, text.trim()).await } else { Ok(Found(vec![])) } }
+        async move { if wanted { resources(&account, &text).await } else { Ok(Found(vec![])) } }
     });
     let places = move || {
         let text = typed.get().trim().to_lowercase();
@@ -54,7 +55,11 @@ pub(crate) fn Places(account: CurrentAccount, open: RwSignal<bool>) -> impl Into
             })
             .collect();
         let found = found.get().map(|found| found.0).unwrap_or_default();
-        places.extend(found.into_iter().filter(|place| fits(&place.label, &text)));
+        let found: Vec<Place> = found.into_iter().filter(|it| fits(&it.label, &text)).collect();
+        // One kind after the other; of each no more than can be looked over.
+        for kind in found.chunk_by(|one, other| one.kind == other.kind) {
+            places.extend(kind.iter().take(SHOWN).cloned());
+        }
         places
     };
     view! { <Palette open typed places=Signal::derive(places) /> }
@@ -64,6 +69,15 @@ pub(crate) fn Places(account: CurrentAccount, open: RwSignal<bool>) -> impl Into
 fn fits(name: &str, typed: &str) -> bool {
     let name = name.to_lowercase();
     typed.split_whitespace().all(|word| name.contains(word))
+}
+
+/// What the server is asked for: names are searched for one piece, and a version is no part of them.
+fn piece(typed: &str) -> &str {
+    let is_version = |word: &&str| {
+        word.strip_prefix(['v', 'V']).is_some_and(|rest| rest.bytes().all(|it| it.is_ascii_digit()))
+    };
+    let names = typed.split_whitespace().filter(|word| !is_version(word));
+    names.max_by_key(|word| word.len()).unwrap_or(typed.trim())
 }
 
 #[derive(Debug, Clone)]
@@ -77,7 +91,7 @@ impl PartialEq for Found {
 
 async fn resources(account: &CurrentAccount, text: &str) -> Result<Found, EdgeError> {
     let client = || -> AccountClient { account.client.clone() };
-    let wanted = || Wanted::first(EACH, text);
+    let wanted = || Wanted::first(ASKED, piece(text));
     let mut found = Vec::new();
     for service in client().services_part(wanted()).await?.value {
         found.push(Place {
@@ -115,5 +129,12 @@ mod tests {
         assert!(fits("Upload model", "mod up"));
         assert!(fits("Upload model", ""));
         assert!(!fits("Upload model", "image"));
+    }
+
+    #[test]
+    fn the_server_is_asked_for_a_name_without_its_version() {
+        assert_eq!(piece("typed v1"), "typed");
+        assert_eq!(piece("  v12 breast-cancer gb "), "breast-cancer");
+        assert_eq!(piece("v1"), "v1");
     }
 }

@@ -228,7 +228,7 @@ mod tests {
             module.imports.iter().map(|i| format!("{}.{}", i.module, i.name)).collect()
         };
 
-        assert_eq!(imports("digits_mlp"), ["linalg.dense"]);
+        assert_eq!(imports("digits_mlp"), ["linalg.dense_panels"]);
         assert_eq!(imports("iris_logistic"), Vec::<String>::new());
     }
 

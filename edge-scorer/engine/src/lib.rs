@@ -8,7 +8,8 @@
 //! - Core WebAssembly, 32-bit, with simd128, relaxed SIMD, bulk memory, reference types and the
 //!   older proposals; one memory, exported as `memory`; no start function, no threads; no imports but
 //!   the products of `linalg`, which work on addresses in the module's own memory:
-//!   - `dense(x, w, bias, y, rows, k, n, low, high)`: `y = clamp(x[rows, k] · w[k, n] + bias[n])`;
+//!   - `dense_panels(x, w, bias, y, rows, k, n, low, high)`: `y = clamp(x[rows, k] · w[k, n] + bias[n])`,
+//!     where `w` lies in panels of 32 columns: `ceil(n / 32)` times `k` lines of 32 numbers;
 //!   - `products(a, b, y, count, m, k, n)`: `y[count, m, n] = a[count, m, k] · b[count, k, n]`;
 //!   - `conv(x, w, bias, y, shape, rows, low, high)`: a convolution of channel-first images with
 //!     `w[channels_out, taps]`, whose 17 sizes lie at `shape` as 32-bit numbers.

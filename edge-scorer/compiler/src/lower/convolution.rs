@@ -11,8 +11,8 @@ use crate::plan::{Arg, Extent};
 
 /// Output channels and pixels of a tile; `kernels::ROWS` and `kernels::COLUMNS`.
 const TILE: [usize; 2] = [4, 8];
-/// Numbers of a window that the host takes; `GATHERED` of `engine::linalg`.
-const LARGEST_WINDOW: usize = 192 * 1024;
+/// Pixels of a window that the host takes; `GATHERED` of `engine::linalg`.
+const LARGEST_WINDOW: usize = 96 * 1024;
 /// `GATHERED_BYTES` of the kernel.
 const GATHERED_BYTES: usize = 256 * 1024;
 
@@ -199,7 +199,7 @@ pub(crate) fn call(
     if !convolution.is_depthwise()
         && convolution.is_worth_gathering()
         && l.is_native(per_group)
-        && convolution.taps() <= LARGEST_WINDOW
+        && height * width <= LARGEST_WINDOW
     {
         let taps = convolution.taps();
         let scaled: Vec<f32> = weights

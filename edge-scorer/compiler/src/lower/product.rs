@@ -18,6 +18,9 @@ use crate::plan::{Arg, BufferId, Extent, product};
 /// Columns of one packed panel; `kernels::PANEL`.
 const PANEL: usize = 8;
 
+/// Columns of one panel of the host's; `PANEL` of `engine::linalg`.
+const HOST_PANEL: usize = 32;
+
 /// One axis of the expression: where it is in each operand and in the result.
 #[derive(Debug, Clone, Copy)]
 struct Axis {
@@ -181,10 +184,15 @@ fn dense(
     let per_row = rows.evaluate(&[1, 64, 64, 64]).unwrap_or(1) as f64;
     let title = format!("dense {taps}→{outputs}, {} folded", tail.folded());
     if l.is_native(taps * outputs) {
-        let turned: Vec<f32> = (0..taps)
-            .flat_map(|tap| (0..outputs).map(move |n| weights[n * taps + tap] * tail.scale[n]))
-            .collect();
-        let w = l.planner.weights_f32(format!("weights of {}", node.name), &turned);
+        let mut panels = Vec::with_capacity(outputs.next_multiple_of(HOST_PANEL) * taps);
+        for first in (0..outputs).step_by(HOST_PANEL) {
+            for tap in 0..taps {
+                let weight = |n: usize| weights[n * taps + tap] * tail.scale[n];
+                let columns = first..first + HOST_PANEL;
+                panels.extend(columns.map(|n| if n < outputs { weight(n) } else { 0.0 }));
+            }
+        }
+        let w = l.planner.weights_f32(format!("weights of {}", node.name), &panels);
         let bias = l.planner.weights_f32(format!("bias of {}", node.name), &tail.shift);
         let args = vec![
             x,
@@ -198,7 +206,7 @@ fn dense(
             Arg::Float(tail.high),
         ];
         let cost = per_row * (taps * outputs) as f64 * 0.05 + 100.0;
-        l.planner.call("linalg.dense", args, title, cost);
+        l.planner.call("linalg.dense_panels", args, title, cost);
         return;
     }
     let mut packed = Vec::with_capacity(outputs.next_multiple_of(PANEL) * (taps + 1));

@@ -4,7 +4,7 @@ use engine::{ScoreError, Scorer, ScorerLimits, Trust};
 
 use crate::guest::{Guest, counted, rows};
 
-const DENSE: &str = r#"(import "linalg" "dense"
+const DENSE: &str = r#"(import "linalg" "dense_panels"
     (func $dense (param i32 i32 i32 i32 i32 i32 i32 f32 f32)))"#;
 const CONV: &str = r#"(import "linalg" "conv"
     (func $conv (param i32 i32 i32 i32 i32 i32 f32 f32)))"#;
@@ -14,9 +14,13 @@ const PRODUCTS: &str = r#"(import "linalg" "products"
 /// The weights 2 and 3 at 512, the bias 1 at 520.
 const WEIGHTS: &str = r#"(data (i32.const 512) "\00\00\00\40\00\00\40\40\00\00\80\3f")"#;
 
+/// The same as a panel of 32 columns, of which one counts: at 512, 640, and the bias at 768.
+const PANEL: &str = r#"(data (i32.const 512) "\00\00\00\40") (data (i32.const 640) "\00\00\40\40")
+    (data (i32.const 768) "\00\00\80\3f")"#;
+
 /// `y = clamp(2·a + 3·b + 1)` as one dense product.
 fn dense(run: &'static str) -> Guest {
-    Guest { imports: DENSE, run, more: WEIGHTS, ..Guest::linear() }
+    Guest { imports: DENSE, run, more: PANEL, ..Guest::linear() }
 }
 
 fn answers(guest: &Guest) -> Vec<f32> {
@@ -27,7 +31,7 @@ fn answers(guest: &Guest) -> Vec<f32> {
 #[test]
 fn a_dense_product_is_the_sum_that_the_guest_would_have_computed() {
     let guest = dense(
-        "(call $dense (i32.const 1024) (i32.const 512) (i32.const 520) (i32.const 32768)
+        "(call $dense (i32.const 1024) (i32.const 512) (i32.const 768) (i32.const 32768)
            (global.get $rows) (i32.const 2) (i32.const 1) (f32.const 0) (f32.const inf))
          (i32.const 0)",
     );
@@ -76,13 +80,13 @@ fn a_convolution_reads_its_sizes_from_the_memory() {
 fn a_product_that_leaves_the_memory_or_writes_over_its_operands_is_a_trap() {
     for run in [
         // Past the end; not on a number; over the input; more than one call may do.
-        "(call $dense (i32.const 65532) (i32.const 512) (i32.const 520) (i32.const 32768)
+        "(call $dense (i32.const 65532) (i32.const 512) (i32.const 768) (i32.const 32768)
            (i32.const 1) (i32.const 2) (i32.const 1) (f32.const 0) (f32.const 1)) (i32.const 0)",
-        "(call $dense (i32.const 1026) (i32.const 512) (i32.const 520) (i32.const 32768)
+        "(call $dense (i32.const 1026) (i32.const 512) (i32.const 768) (i32.const 32768)
            (i32.const 1) (i32.const 2) (i32.const 1) (f32.const 0) (f32.const 1)) (i32.const 0)",
-        "(call $dense (i32.const 1024) (i32.const 512) (i32.const 520) (i32.const 1028)
+        "(call $dense (i32.const 1024) (i32.const 512) (i32.const 768) (i32.const 1028)
            (i32.const 1) (i32.const 2) (i32.const 1) (f32.const 0) (f32.const 1)) (i32.const 0)",
-        "(call $dense (i32.const 1024) (i32.const 512) (i32.const 520) (i32.const 32768)
+        "(call $dense (i32.const 1024) (i32.const 512) (i32.const 768) (i32.const 32768)
            (i32.const -1) (i32.const -1) (i32.const -1) (f32.const 0) (f32.const 1)) (i32.const 0)",
     ] {
         let failure = dense(run).scorer().score_rows(&counted(2)).unwrap_err();
@@ -109,7 +113,7 @@ fn a_convolution_with_impossible_sizes_is_a_trap() {
 
 #[test]
 fn a_function_of_another_type_is_no_product() {
-    let guest = Guest { imports: r#"(import "linalg" "dense" (func))"#, ..Guest::linear() };
+    let guest = Guest { imports: r#"(import "linalg" "dense_panels" (func))"#, ..Guest::linear() };
 
     let refusal = guest.refusal().to_string();
 

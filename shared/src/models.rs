@@ -1,6 +1,6 @@
 //! Registered models.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{ModelId, Timestamp};
 
@@ -53,4 +53,45 @@ pub struct ModelRequest {
     /// Whether the url names an archive.
     #[serde(default)]
     pub unpack: Option<bool>,
+}
+
+/// Changes a registered model: a JSON merge patch (RFC 7396). A member that is absent stays as it
+/// is, `null` clears it, and a list of tags takes the place of the whole old one.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ModelPatch {
+    /// Free text.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub description: Option<Option<String>>,
+    /// Free words.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub tags: Option<Option<Vec<String>>>,
+}
+
+/// Tells `null` from what is absent.
+fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_tells_null_from_absent_and_knows_two_members() {
+        let read = |text| serde_json::from_str::<ModelPatch>(text);
+
+        assert_eq!(read("{}").unwrap(), ModelPatch::default());
+        let cleared = ModelPatch { description: Some(None), tags: None };
+        assert_eq!(read(r#"{"description": null}"#).unwrap(), cleared);
+        assert_eq!(serde_json::to_string(&cleared).unwrap(), r#"{"description":null}"#);
+        let tags = Some(Some(vec!["a".to_owned()]));
+        assert_eq!(read(r#"{"tags": ["a"]}"#).unwrap(), ModelPatch { description: None, tags });
+        assert!(read(r#"{"name": "other"}"#).is_err());
+    }
 }

@@ -22,6 +22,8 @@ location = "local"
 tls-self-signed = false
 allow-host = []
 cors-origin = []
+trusted-proxy = []
+proxy-header = "x-forwarded-for"
 model-hosts = []
 registry-plain-http = false
 observe-every = "5s"
@@ -119,6 +121,20 @@ pub(crate) struct ServeOptions {
         help_heading = "Network"
     )]
     pub(crate) cors_origin: Option<Vec<String>>,
+
+    /// A proxy, as address or network such as 10.0.0.0/8, whose word about the caller's address is taken; may be repeated.
+    #[arg(
+        long,
+        value_name = "NETWORK",
+        value_delimiter = ',',
+        env = "EDGE_SCORER_TRUSTED_PROXY",
+        help_heading = "Network"
+    )]
+    pub(crate) trusted_proxy: Option<Vec<String>>,
+
+    /// The one header in which trusted proxies name the caller [default: x-forwarded-for].
+    #[arg(long, value_name = "NAME", env = "EDGE_SCORER_PROXY_HEADER", help_heading = "Network")]
+    pub(crate) proxy_header: Option<ProxyHeaderName>,
 
     /// Address and port that serves /metrics to anybody, in plain HTTP and nothing else [default: none].
     #[arg(
@@ -389,6 +405,8 @@ pub(crate) struct Settings {
     pub(crate) public_url: Option<String>,
     pub(crate) allow_host: Vec<String>,
     pub(crate) cors_origin: Vec<String>,
+    pub(crate) trusted_proxy: Vec<String>,
+    pub(crate) proxy_header: ProxyHeaderName,
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) model_hosts: Vec<String>,
     pub(crate) registry: Option<String>,
@@ -430,6 +448,15 @@ pub(crate) struct Settings {
     pub(crate) observe_every: TimeSpan,
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ProxyHeaderName {
+    /// X-Forwarded-For: client, proxy
+    XForwardedFor,
+    /// Forwarded: for=client, for=proxy (RFC 7239)
+    Forwarded,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]

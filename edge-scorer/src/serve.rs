@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use api::{ApiConfig, ApiLimits, BuildInfo, TlsChoice};
+use api::{ApiConfig, ApiLimits, BuildInfo, InvalidNetwork, Proxies, ProxyHeader, TlsChoice};
 use control::{
     Control, ControlConfig, FirstStart, OpenError, Opened, OutsideClient, OutsideIssuer, Registry,
     TraceExport,
@@ -26,7 +26,7 @@ use crate::{
     console,
     failure::{Exit, Failure},
     files, log,
-    options::Settings,
+    options::{ProxyHeaderName, Settings},
     settings::Resolved,
     terminal::Terminal,
 };
@@ -65,6 +65,7 @@ async fn serve(settings: &Settings, terminal: Terminal) -> Result<(), Failure> {
     let listener = bind(settings.listen).await?;
     let address = listener.local_addr()?;
     check_bootstrap_folder(settings)?;
+    let proxies = proxies(settings)?;
     let endpoint = settings.public_base().unwrap_or_else(|| local_endpoint(address, settings));
 
     let Opened { control, first_start } =
@@ -82,7 +83,7 @@ async fn serve(settings: &Settings, terminal: Terminal) -> Result<(), Failure> {
     files::replace(&settings.data.join(ENDPOINT_FILE), endpoint.as_bytes(), 0o644)?;
 
     let tls = tls_choice(settings, address)?;
-    let config = api_config(settings, address);
+    let config = api_config(settings, address, proxies);
     let limits = config.limits.clone();
     let router = api::router(control.clone(), config);
     let scraped = match settings.metrics_listen {
@@ -205,7 +206,7 @@ fn registry(settings: &Settings) -> Result<Option<Registry>, Failure> {
     Ok(Some(registry))
 }
 
-fn api_config(settings: &Settings, address: SocketAddr) -> ApiConfig {
+fn api_config(settings: &Settings, address: SocketAddr, proxies: Proxies) -> ApiConfig {
     // A size beyond the address space is no limit.
     let size = |bytes: crate::units::ByteSize| usize::try_from(bytes.0).unwrap_or(usize::MAX);
     ApiConfig {
@@ -214,6 +215,7 @@ fn api_config(settings: &Settings, address: SocketAddr) -> ApiConfig {
         tls: settings.uses_tls(),
         allow_hosts: settings.allow_host.clone(),
         cors_origins: settings.cors_origin.clone(),
+        proxies,
         limits: ApiLimits {
             management_body_bytes: size(settings.max_management_body),
             scoring_body_bytes: size(settings.max_score_body),
@@ -230,6 +232,19 @@ fn api_config(settings: &Settings, address: SocketAddr) -> ApiConfig {
         console: console::packed(),
         build: build_info(),
     }
+}
+
+fn proxies(settings: &Settings) -> Result<Proxies, Failure> {
+    let trusted = settings.trusted_proxy.iter().map(|text| {
+        text.parse().map_err(|error: InvalidNetwork| {
+            Failure::new(Exit::Usage, format!("trusted-proxy: {error}"))
+        })
+    });
+    let header = match settings.proxy_header {
+        ProxyHeaderName::XForwardedFor => ProxyHeader::XForwardedFor,
+        ProxyHeaderName::Forwarded => ProxyHeader::Forwarded,
+    };
+    Ok(Proxies { trusted: trusted.collect::<Result<_, _>>()?, header })
 }
 
 /// What `GET /api/version` tells.

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use crate::console::Console;
+use crate::{console::Console, proxies::Proxies};
 
 /// How the HTTP side behaves.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct ApiConfig {
     pub allow_hosts: Vec<String>,
     /// Origins, as `https://host[:port]`, whose pages may call the scoring routes.
     pub cors_origins: Vec<String>,
+    /// Whose word about the caller's address is taken.
+    pub proxies: Proxies,
     /// Sizes and counts that requests may not exceed.
     pub limits: ApiLimits,
     /// The console's files.
@@ -34,6 +36,7 @@ impl ApiConfig {
             tls: false,
             allow_hosts: Vec::new(),
             cors_origins: Vec::new(),
+            proxies: Proxies::default(),
             limits: ApiLimits::default(),
             console: Console::default(),
             build: BuildInfo::default(),

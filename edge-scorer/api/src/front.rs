@@ -1,6 +1,6 @@
 //! What every request passes before and after its route, in one layer.
 //!
-//! In: ids, host check, spelling of the path, route family. Out: failures in the family's shape,
+//! In: the caller's address, ids, host check, spelling of the path, route family. Out: failures in the family's shape,
 //! security headers, ids, one line in the log. A panic on the way becomes a 500.
 //!
 //! # Invariants
@@ -15,6 +15,7 @@
 use std::{
     borrow::Cow,
     convert::Infallible,
+    net::IpAddr,
     panic::AssertUnwindSafe,
     pin::Pin,
     sync::Arc,
@@ -46,6 +47,7 @@ use crate::{
     metrics,
     request_id::RequestIds,
     scoring,
+    serve::Peer,
     state::Api,
 };
 
@@ -93,8 +95,9 @@ impl Front {
         metrics::open_to_all(self.0.api.clone())
     }
 
-    async fn answer(self, request: Request) -> Response {
+    async fn answer(self, mut request: Request) -> Response {
         let started = Instant::now();
+        let from = self.0.caller(&mut request);
         let ids = RequestIds::of(request.headers());
         let method = request.method().clone();
         let path = request.uri().clone();
@@ -113,13 +116,25 @@ impl Front {
         let mut response = worded(family, response, &ids);
         dress(&mut response, family, self.0.tls);
         self.0.api.http.record(family, response.status(), started.elapsed());
-        note(&method, path.path(), family, response.status(), &ids, started);
+        note(&method, path.path(), family, response.status(), &ids, started, from);
         ids.write(response.headers_mut());
         response
     }
 }
 
 impl Inner {
+    /// Where the request comes from. Whoever asks for its [`Peer`] from now on is told the same.
+    fn caller(&self, request: &mut Request) -> Option<IpAddr> {
+        let address = request.extensions().get::<Peer>()?.address;
+        let caller = self.api.config.proxies.caller(address, request.headers());
+        if caller != address
+            && let Some(peer) = request.extensions_mut().get_mut::<Peer>()
+        {
+            peer.address = caller;
+        }
+        Some(caller.ip())
+    }
+
     async fn pass(&self, request: Request, ids: &RequestIds) -> (Family, Response) {
         let folded = match self.paths.fold(request.uri().path()) {
             Cow::Borrowed(same) if same.len() == request.uri().path().len() => None,
@@ -391,6 +406,7 @@ fn note(
     status: StatusCode,
     ids: &RequestIds,
     started: Instant,
+    from: Option<IpAddr>,
 ) {
     macro_rules! line {
         ($level:expr) => {
@@ -403,6 +419,7 @@ fn note(
                 micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
                 request_id = ids.as_str(),
                 client_request_id = ids.client.to_str().unwrap_or_default(),
+                from = from.map(tracing::field::display),
             )
         };
     }

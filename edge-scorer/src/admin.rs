@@ -299,11 +299,23 @@ async fn audit(arguments: &AuditArguments) -> Result<String, Failure> {
             entry.principal_name.clone().unwrap_or_default(),
             entry.address.clone().unwrap_or_default(),
             entry.outcome.to_string(),
-            format!("{} {}", entry.method, entry.path),
+            what(entry),
         ]
     });
     let head = ["when", "who", "from", "outcome", "what"];
     answer(&arguments.server, &page.value, head, rows)
+}
+
+/// A line of the log: what was done to what, what came of it, and how often it was tried.
+fn what(entry: &AuditEntry) -> String {
+    let mut text = format!("{} {}", entry.method, entry.path);
+    if let Some(id) = &entry.resource_id {
+        text.push_str(&format!(" ({id})"));
+    }
+    if entry.attempts > 1 {
+        text.push_str(&format!(" {} times", entry.attempts));
+    }
+    text
 }
 
 async fn delete(

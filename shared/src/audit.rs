@@ -2,9 +2,14 @@
 //!
 //! `GET /api/audit` answers `Page<AuditEntry>`, newest first, with `count` and `$skipToken` as every
 //! list. Filters, combined with AND: `principalId`, `method`, `outcome`, `requestId`, `address`,
-//! `resource` (this path and what is below it), `search` (a part of the path or of who, any case),
+//! `resource` (this path and what is below it, what a POST made there too), `search` (a part of the path or of who, any case),
 //! `since` and `until` (RFC 3339). Whoever has Reader at a scope sees the changes at that scope and
 //! below; what belongs to no scope (principals, sessions, keys) only Owners of the subscription see.
+//!
+//! What the server does by itself (the demo, a key that has grown old) and what is done in the data
+//! folder from the shell is in the log as well, under the name of the program and with the proof
+//! `System`. A failed sign-in has a row without a principal; those of one kind at one principal from
+//! one address within ten minutes share it and are counted in `attempts`.
 //!
 //! `GET /subscriptions/{s}/providers/Microsoft.Insights/eventtypes/management/values` answers the
 //! same rows in the documented shape of the activity log.
@@ -44,15 +49,16 @@ pub struct AuditEntry {
     pub principal_name: Option<String>,
     /// What who did it is.
     pub principal_kind: Option<PrincipalKind>,
-    /// `Token`, or how the session was opened: `Link`, `Password`, `Client`, `Outside`.
+    /// `Token`, or how the session was opened: `Link`, `Password`, `Client`, `Outside`. `System` for
+    /// what nobody asked for over HTTP.
     pub proof: Option<String>,
     /// From where.
     pub address: Option<String>,
     /// What was done: method and the kind of thing, such as `DELETE {account}/services/{id}`.
     pub operation: String,
-    /// The HTTP method.
+    /// The HTTP method; `COMMAND` for what was done from the shell.
     pub method: String,
-    /// What it was done to: the path, without its query.
+    /// What it was done to: the path, without its query; of a command, its name.
     pub path: String,
     /// The ARM scope that the path lies in; null for what belongs to no scope.
     pub scope: Option<String>,
@@ -64,4 +70,15 @@ pub struct AuditEntry {
     pub code: Option<String>,
     /// Whether the row was written in the same transaction as the change.
     pub with_change: bool,
+    /// What the path does not name: the id of what was made; of a failed sign-in, of the principal
+    /// whose secret was guessed, if there is such a one.
+    #[serde(default)]
+    pub resource_id: Option<String>,
+    /// How many attempts the row stands for; more than one only of failed sign-ins.
+    #[serde(default = "once")]
+    pub attempts: u64,
+}
+
+fn once() -> u64 {
+    1
 }

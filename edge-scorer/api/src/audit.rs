@@ -18,6 +18,7 @@ use control::audit::{AuditFilter, Ending, Request as Noted};
 use hyper::Method;
 use shared::{AuditEntry, Page, paths};
 
+pub(crate) use self::activity::Event;
 use crate::{
     auth::Caller, error::ApiError, host::Endpoint, query::Query, request_id::RequestIds,
     routes::Routes, serve::Peer, state::Api,
@@ -35,11 +36,12 @@ pub(crate) async fn note(State(api): State<Api>, request: Request, next: Next) -
     else {
         return next.run(request).await;
     };
-    // Handing out tokens changes nothing and happens often.
-    if route.as_str().starts_with("/{tenant}/") {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    // Handing out tokens changes nothing and happens often; a refusal is noted all the same.
+    let hands_out_tokens = route.as_str().starts_with("/{tenant}/");
+    if hands_out_tokens && reads {
         return next.run(request).await;
     }
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     let noted = Noted {
         id: ids.as_str().to_owned(),
         client_id: ids.client.to_str().unwrap_or_default().to_owned(),
@@ -48,7 +50,7 @@ pub(crate) async fn note(State(api): State<Api>, request: Request, next: Next) -
         path: request.uri().path().to_owned(),
         address: extensions.get::<Peer>().map(|peer| peer.address.ip()),
         // Coming back from the outside issuer opens a session, and browsers come back with GET.
-        changes: !reads || route.as_str() == paths::OUTSIDE_CALLBACK,
+        changes: !(reads || hands_out_tokens) || route.as_str() == paths::OUTSIDE_CALLBACK,
     };
     let ending = |response: &Response| Ending {
         status: response.status().as_u16(),

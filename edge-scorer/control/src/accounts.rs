@@ -63,6 +63,11 @@ impl AccountAccess {
         self.require(Action::Write)
     }
 
+    /// Whether the caller may read what the account holds.
+    pub fn require_read(&self) -> Result<(), ControlError> {
+        self.require(Action::Read)
+    }
+
     pub(crate) fn require(&self, action: Action) -> Result<(), ControlError> {
         require(&self.principal, action, &self.scope)
     }

@@ -10,7 +10,7 @@ use shared::SecretRequest;
 use sqlx::Row as _;
 
 use crate::{
-    ControlError, OpenError,
+    ControlError, OpenError, audit,
     folder::store_path,
     identity::{Minted, Secrets, new_secret_row, new_sign_in_link},
     random,
@@ -29,7 +29,8 @@ pub struct ResetSecret {
 /// `/console/sign-in#<token>`, 15 minutes, once.
 pub async fn sign_in_token(data: &Path, name: Option<&str>) -> Result<String, OpenError> {
     let store = open(data).await?;
-    let token = new_sign_in_link(&store, name).await.map_err(|error| match error {
+    let linked = audit::by_shell("admin sign-in-link", new_sign_in_link(&store, name));
+    let token = linked.await.map_err(|error| match error {
         ControlError::NotFound { id, .. } => OpenError::NoSuchPrincipal(id),
         other => other.into(),
     })?;
@@ -42,6 +43,18 @@ pub async fn reset_secret(data: &Path, client_id: Option<&str>) -> Result<ResetS
     let store = open(data).await?;
     let client_secret = random::token();
     let hash = Secrets::new()?.hash(client_secret.clone()).await?;
+    let minted = Minted { secret: client_secret, hash };
+    let reset = replace_secrets(&store, client_id, minted);
+    let reset = audit::by_shell("admin reset-secret", reset).await?;
+    store.close().await;
+    Ok(reset)
+}
+
+async fn replace_secrets(
+    store: &Store,
+    client_id: Option<&str>,
+    minted: Minted,
+) -> Result<ResetSecret, OpenError> {
     let mut write = store.write().await?;
     let found = match client_id {
         Some(client_id) => {
@@ -67,11 +80,10 @@ pub async fn reset_secret(data: &Path, client_id: Option<&str>) -> Result<ResetS
         .bind(&id)
         .execute(&mut *write)
         .await?;
-    let minted = Minted { secret: client_secret.clone(), hash };
     new_secret_row(&mut write, &id, &minted, &SecretRequest::default()).await?;
+    audit::made(&id);
     write.commit().await?;
-    store.close().await;
-    Ok(ResetSecret { client_id: row.try_get(1)?, client_secret })
+    Ok(ResetSecret { client_id: row.try_get(1)?, client_secret: minted.secret })
 }
 
 async fn open(data: &Path) -> Result<Store, OpenError> {

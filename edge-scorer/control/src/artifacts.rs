@@ -11,7 +11,7 @@ use shared::StoredArtifact;
 use sqlx::Row as _;
 
 use crate::{
-    AccountAccess, Action, Content, Control, ControlError, Kind,
+    AccountAccess, Action, Content, Control, ControlError, Kind, audit,
     blobs::{Staged, too_large},
     clock,
 };
@@ -88,6 +88,7 @@ impl Control {
         .bind(clock::now())
         .execute(&mut *write)
         .await?;
+        audit::made(path);
         write.commit().await?;
         drop(gate);
         let url = artifact_url(account, path, &sha256);

@@ -10,13 +10,17 @@
 //! - A change that was acknowledged and its row are durable together, or neither is.
 //! - One request, one row.
 //! - A row holds a path and never a query, a body or a header: no secret can get into it.
-//! - Who is not recognised leaves no row, or strangers could fill the disk.
+//! - Who is not recognised leaves no row, or strangers could fill the disk; failed sign-ins share the
+//!   few rows that [`failures`] lets them have.
 //!
 //! # Deliberately absent
 //! - What the server does by itself (an image that finishes, a replica that starts): operations and
 //!   deployments tell that.
 
+mod failures;
 mod list;
+mod naming;
+mod system;
 
 use std::{
     future::Future,
@@ -30,9 +34,13 @@ use std::{
 use shared::{AuditOutcome, PrincipalKind};
 use sqlx::SqliteConnection;
 
-use crate::{Control, ControlError, Principal, clock, store::Store};
+use self::naming::{operation, scope_of};
+use crate::{Control, ControlError, Principal, clock};
 
+pub(crate) use failures::FailedSignIns;
 pub use list::AuditFilter;
+pub(crate) use naming::ACCOUNT;
+pub(crate) use system::{by_server, by_shell};
 
 /// Longest path that is kept, in characters.
 const PATH_CHARS: usize = 1_024;
@@ -76,6 +84,10 @@ pub struct Ending {
 pub(crate) struct Trail {
     request: Request,
     who: Mutex<Option<Who>>,
+    /// The id of what is made.
+    made: Mutex<Option<String>>,
+    /// Somebody tried to sign in and was not let in.
+    refused: Mutex<Option<Refused>>,
     /// Something was read that must not be read unseen.
     sensitive: AtomicBool,
     written: AtomicBool,
@@ -84,10 +96,29 @@ pub(crate) struct Trail {
 /// Who a request comes from.
 #[derive(Debug, Clone)]
 struct Who {
-    id: String,
+    id: Option<String>,
     name: String,
-    kind: PrincipalKind,
+    kind: Option<PrincipalKind>,
     proof: &'static str,
+}
+
+/// A sign-in that failed.
+#[derive(Debug, Clone)]
+struct Refused {
+    /// How it was tried.
+    way: &'static str,
+    /// Whose secret was guessed, where there is such a principal.
+    principal_id: Option<String>,
+}
+
+/// What else a row says.
+#[derive(Debug, Clone, Default)]
+struct Row {
+    proof: Option<&'static str>,
+    resource_id: Option<String>,
+    status: Option<u16>,
+    code: Option<String>,
+    with_change: bool,
 }
 
 impl Control {
@@ -98,19 +129,32 @@ impl Control {
         work: impl Future<Output = T>,
         ending: impl FnOnce(&T) -> Ending,
     ) -> T {
-        let trail = Arc::new(Trail {
-            request,
-            who: Mutex::new(None),
-            sensitive: AtomicBool::new(false),
-            written: AtomicBool::new(false),
-        });
+        let trail = Arc::new(Trail::new(request, None));
         let done = TRAIL.scope(Arc::clone(&trail), work).await;
         let ending = ending(&done);
-        if let Err(error) = trail.close(&self.inner.store, &ending).await {
+        if let Err(error) = trail.close(self, &ending).await {
             let request_id = trail.request.id.as_str();
             tracing::error!(request_id, ?error, "a refused request is missing in the audit log");
         }
         done
+    }
+
+    /// Writes how many failed sign-ins each of their rows stands for.
+    pub(crate) async fn note_failed_sign_ins(&self) -> Result<(), ControlError> {
+        let due = self.inner.failed_sign_ins.due(std::time::Instant::now());
+        if due.is_empty() {
+            return Ok(());
+        }
+        let mut write = self.inner.store.write_unaudited().await?;
+        for (request_id, attempts) in due {
+            sqlx::query("UPDATE audit SET attempts = $1 WHERE request_id = $2")
+                .bind(attempts.cast_signed())
+                .bind(request_id)
+                .execute(&mut *write)
+                .await?;
+        }
+        write.commit().await?;
+        Ok(())
     }
 
     /// Deletes the rows that are older than the retention.
@@ -153,13 +197,35 @@ pub(crate) fn trail() -> Option<Arc<Trail>> {
 pub(crate) fn recognised(principal: &Principal, proof: &'static str) {
     if let Some(trail) = trail() {
         let who = Who {
-            id: principal.id().to_owned(),
+            id: Some(principal.id().to_owned()),
             name: principal.name().to_owned(),
-            kind: principal.kind(),
+            kind: Some(principal.kind()),
             proof,
         };
-        *trail.who.lock().unwrap_or_else(PoisonError::into_inner) = Some(who);
+        set(&trail.who, who);
     }
+}
+
+/// Notes what the request under way makes, before it is committed.
+pub(crate) fn made(id: impl ToString) {
+    if let Some(trail) = trail() {
+        set(&trail.made, id.to_string());
+    }
+}
+
+/// Notes that the request under way tried to sign in and was not let in.
+pub(crate) fn refused_sign_in(way: &'static str, principal_id: Option<String>) {
+    if let Some(trail) = trail() {
+        set(&trail.refused, Refused { way, principal_id });
+    }
+}
+
+fn set<T>(place: &Mutex<Option<T>>, value: T) {
+    *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+}
+
+fn get<T: Clone>(place: &Mutex<Option<T>>) -> Option<T> {
+    place.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Notes that the request under way reads something that must not be read unseen.
@@ -170,6 +236,17 @@ pub(crate) fn sensitive() {
 }
 
 impl Trail {
+    fn new(request: Request, who: Option<Who>) -> Self {
+        Self {
+            request,
+            who: Mutex::new(who),
+            made: Mutex::new(None),
+            refused: Mutex::new(None),
+            sensitive: AtomicBool::new(false),
+            written: AtomicBool::new(false),
+        }
+    }
+
     /// Adds the row to the transaction that makes the change, once a request. `true` when it did.
     pub(crate) async fn write_with_change(
         &self,
@@ -178,7 +255,9 @@ impl Trail {
         if self.written.load(Ordering::Acquire) {
             return Ok(false);
         }
-        self.insert(connection, AuditOutcome::Succeeded, None, true).await?;
+        let resource_id = get(&self.made);
+        let row = Row { resource_id, with_change: true, ..Row::default() };
+        self.insert(connection, AuditOutcome::Succeeded, row).await?;
         Ok(true)
     }
 
@@ -187,22 +266,27 @@ impl Trail {
         self.written.store(true, Ordering::Release);
     }
 
-    async fn close(&self, store: &Store, ending: &Ending) -> Result<(), ControlError> {
+    async fn close(&self, control: &Control, ending: &Ending) -> Result<(), ControlError> {
         let outcome = match ending.status {
             200..=399 => AuditOutcome::Succeeded,
             401 | 403 => AuditOutcome::Denied,
             _ => AuditOutcome::Failed,
         };
         let written = self.written.load(Ordering::Acquire);
-        let known = self.who.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        let known = get(&self.who).is_some();
         if written && outcome == AuditOutcome::Succeeded {
             return Ok(());
+        }
+        if let Some(refused) = get(&self.refused)
+            && !known
+        {
+            return self.close_refused(control, refused, ending).await;
         }
         let noteworthy = self.request.changes || self.sensitive.load(Ordering::Relaxed);
         if !(written || known && noteworthy) {
             return Ok(());
         }
-        let mut write = store.write_unaudited().await?;
+        let mut write = control.inner.store.write_unaudited().await?;
         if written {
             sqlx::query(
                 "UPDATE audit SET outcome = $1, status = $2, code = $3 WHERE request_id = $4",
@@ -214,8 +298,43 @@ impl Trail {
             .execute(&mut *write)
             .await?;
         } else {
-            self.insert(&mut write, outcome, Some(ending), false).await?;
+            let (status, code) = (Some(ending.status), ending.code.clone());
+            self.insert(&mut write, outcome, Row { status, code, ..Row::default() }).await?;
         }
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// A row for a failed sign-in, or one more attempt in the row of those before it.
+    async fn close_refused(
+        &self,
+        control: &Control,
+        refused: Refused,
+        ending: &Ending,
+    ) -> Result<(), ControlError> {
+        let failures = &control.inner.failed_sign_ins;
+        let target = failures::Target::new(
+            refused.way,
+            refused.principal_id.as_deref(),
+            self.request.address,
+        );
+        if !failures.count(target, &self.request.id, std::time::Instant::now()) {
+            return Ok(());
+        }
+        // The token endpoint words its refusals itself, and a browser is led on from a failed return.
+        let code = match ending.status {
+            429 => "TooManyRequests",
+            _ => "AuthenticationFailed",
+        };
+        let row = Row {
+            proof: Some(refused.way),
+            resource_id: refused.principal_id,
+            status: Some(ending.status),
+            code: Some(ending.code.clone().unwrap_or_else(|| code.to_owned())),
+            with_change: false,
+        };
+        let mut write = control.inner.store.write_unaudited().await?;
+        self.insert(&mut write, AuditOutcome::Denied, row).await?;
         write.commit().await?;
         Ok(())
     }
@@ -224,27 +343,27 @@ impl Trail {
         &self,
         connection: &mut SqliteConnection,
         outcome: AuditOutcome,
-        ending: Option<&Ending>,
-        with_change: bool,
+        row: Row,
     ) -> Result<(), sqlx::Error> {
-        let who = self.who.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let who = get(&self.who);
         let request = &self.request;
         let path: String = request.path.chars().take(PATH_CHARS).collect();
         let scope = scope_of(&path);
         sqlx::query(
             "INSERT INTO audit (at, request_id, client_request_id, principal_id, principal_name,
                  principal_kind, proof, address, operation, method, path, path_key, scope,
-                 scope_key, outcome, status, code, with_change)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+                 scope_key, outcome, status, code, with_change, resource_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+                 $18, $19)
              ON CONFLICT (request_id) DO NOTHING",
         )
         .bind(clock::now())
         .bind(&request.id)
         .bind(&request.client_id)
-        .bind(who.as_ref().map(|who| who.id.as_str()))
+        .bind(who.as_ref().and_then(|who| who.id.as_deref()))
         .bind(who.as_ref().map(|who| who.name.as_str()))
-        .bind(who.as_ref().map(|who| who.kind.as_str()))
-        .bind(who.as_ref().map(|who| who.proof))
+        .bind(who.as_ref().and_then(|who| who.kind).map(PrincipalKind::as_str))
+        .bind(who.as_ref().map(|who| who.proof).or(row.proof))
         .bind(request.address.map(|address| address.to_string()))
         .bind(operation(&request.method, &request.route))
         .bind(&request.method)
@@ -253,92 +372,12 @@ impl Trail {
         .bind(&scope)
         .bind(scope.as_deref().map(str::to_ascii_lowercase))
         .bind(outcome.as_str())
-        .bind(ending.map(|ending| i64::from(ending.status)))
-        .bind(ending.and_then(|ending| ending.code.as_deref()))
-        .bind(i64::from(with_change))
+        .bind(row.status.map(i64::from))
+        .bind(row.code)
+        .bind(i64::from(row.with_change))
+        .bind(row.resource_id)
         .execute(connection)
         .await?;
         Ok(())
-    }
-}
-
-/// Method and kind of thing: the long prefix of an account's routes is shortened.
-fn operation(method: &str, route: &str) -> String {
-    const ACCOUNT: &str =
-        "/api/subscriptions/{subscription}/resourceGroups/{group}/accounts/{account}";
-    match route.strip_prefix(ACCOUNT) {
-        Some(rest) => format!("{method} {{account}}{rest}"),
-        None => format!("{method} {route}"),
-    }
-}
-
-/// The ARM scope that a path lies in: subscription, resource group, workspace or account.
-fn scope_of(path: &str) -> Option<String> {
-    let all: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    let (arm, segments) = match all.as_slice() {
-        ["api", "subscriptions", ..] => (false, &all[1..]),
-        ["subscriptions", ..] => (true, &all[..]),
-        _ => return None,
-    };
-    match segments {
-        [_, subscription, _, group, kind, name, ..]
-            if !arm && kind.eq_ignore_ascii_case("accounts") =>
-        {
-            Some(shared::paths::account_arm_id(subscription, group, name))
-        }
-        [_, subscription, groups, group, _, namespace, kind, name, ..]
-            if groups.eq_ignore_ascii_case("resourceGroups")
-                && ["accounts", "workspaces"].iter().any(|k| kind.eq_ignore_ascii_case(k)) =>
-        {
-            Some(format!(
-                "/subscriptions/{subscription}/resourceGroups/{group}/providers/{namespace}/{kind}/{name}"
-            ))
-        }
-        [_, subscription, groups, group, ..] if groups.eq_ignore_ascii_case("resourceGroups") => {
-            Some(format!("/subscriptions/{subscription}/resourceGroups/{group}"))
-        }
-        [_, subscription, ..] if !subscription.is_empty() => {
-            Some(format!("/subscriptions/{subscription}"))
-        }
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_lies_in_the_narrowest_scope_that_roles_know() {
-        for (path, scope) in [
-            (
-                "/api/subscriptions/s/resourceGroups/g/accounts/a/models/m",
-                Some(
-                    "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningModelManagement/accounts/a",
-                ),
-            ),
-            (
-                "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/computes/c",
-                Some(
-                    "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w",
-                ),
-            ),
-            (
-                "/subscriptions/s/resourcegroups/g/providers/Microsoft.Authorization/roleAssignments/r",
-                Some("/subscriptions/s/resourceGroups/g"),
-            ),
-            ("/subscriptions/s", Some("/subscriptions/s")),
-            ("/api/servicePrincipals/x", None),
-            ("/subscriptions", None),
-        ] {
-            assert_eq!(scope_of(path).as_deref(), scope, "{path}");
-        }
-    }
-
-    #[test]
-    fn an_operation_names_method_and_kind() {
-        let route = "/api/subscriptions/{subscription}/resourceGroups/{group}/accounts/{account}/services/{id}";
-        assert_eq!(operation("DELETE", route), "DELETE {account}/services/{id}");
-        assert_eq!(operation("POST", "/api/session"), "POST /api/session");
     }
 }

@@ -6,6 +6,7 @@ use sqlx::Row as _;
 
 use crate::{
     ControlConfig, ControlError, OpenError, Routes, Scope,
+    audit::{self, FailedSignIns},
     blobs::Blobs,
     child::Children,
     first_start,
@@ -39,6 +40,7 @@ pub(crate) struct Inner {
     pub(crate) directory: Directory,
     pub(crate) secrets: Secrets,
     pub(crate) attempts: Attempts,
+    pub(crate) failed_sign_ins: FailedSignIns,
     pub(crate) sessions: Sessions,
     pub(crate) signing_keys: SigningKeys,
     pub(crate) verified_tokens: VerifiedTokens,
@@ -111,7 +113,8 @@ impl Control {
             Some(_) => None,
             None => {
                 let sealed = vault.seal("key-check", KEY_CHECK.as_bytes())?;
-                Some(first_start::run(&store, &secrets, &config, sealed).await?)
+                let first = first_start::run(&store, &secrets, &config, sealed);
+                Some(audit::by_shell("serve", first).await?)
             }
         };
 
@@ -146,6 +149,7 @@ impl Control {
             routes: Routes::default(),
             metrics: Metrics::default(),
             attempts: Attempts::default(),
+            failed_sign_ins: FailedSignIns::default(),
             sessions: Sessions::default(),
             verified_tokens: VerifiedTokens::default(),
             outside: config.outside.clone().map(Outside::new).transpose()?,
@@ -185,6 +189,9 @@ impl Control {
         self.inner.runner.stop().await;
         self.stop_metrics().await;
         self.inner.observers.flush().await;
+        if let Err(error) = self.note_failed_sign_ins().await {
+            tracing::error!(?error, "the last failed sign-ins are not counted in the audit log");
+        }
         self.inner.store.close().await;
     }
 }

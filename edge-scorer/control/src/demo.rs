@@ -11,7 +11,10 @@ use shared::{
 };
 use sqlx::Row as _;
 
-use crate::{AccountAccess, Control, ControlError, Principal};
+use crate::{
+    AccountAccess, Control, ControlError, Principal,
+    audit::{self, ACCOUNT},
+};
 
 const NAME: &str = "breast-cancer";
 /// Longest time to wait for one operation.
@@ -26,42 +29,38 @@ impl Control {
             return Ok(());
         }
         let body = futures::stream::iter([Ok::<_, Infallible>(Bytes::from_static(onnx))]);
+        const FILE: &str = "demo/breast-cancer.onnx";
+        let base = account.path();
+        let storing = self.store_artifact(&account, FILE, None, body);
         let (stored, _) =
-            self.store_artifact(&account, "demo/breast-cancer.onnx", None, body).await?;
-        let model = self
-            .register_model(
-                &account,
-                ModelRequest {
-                    name: NAME.to_owned(),
-                    url: stored.url,
-                    mime_type: "application/octet-stream".to_owned(),
-                    description: Some(
-                        "Gradient boosting, 50 trees, trained on the breast-cancer data set."
-                            .to_owned(),
-                    ),
-                    tags: Some(vec!["demo".to_owned()]),
-                    unpack: None,
-                },
-            )
-            .await?;
-        let manifest = self
-            .register_manifest(
-                &account,
-                ManifestRequest {
-                    name: NAME.to_owned(),
-                    description: None,
-                    driver_program: "none".to_owned(),
-                    assets: Vec::new(),
-                    model_ids: Some(vec![model.id.to_string()]),
-                    model_type: None,
-                    target_runtime: TargetRuntime {
-                        runtime_type: RuntimeType::Onnx,
-                        properties: std::collections::BTreeMap::new(),
-                    },
-                    webservice_type: None,
-                },
-            )
-            .await?;
+            by_demo("PUT", "/artifacts/{*path}", base.artifact(FILE), storing).await?;
+        let request = ModelRequest {
+            name: NAME.to_owned(),
+            url: stored.url,
+            mime_type: "application/octet-stream".to_owned(),
+            description: Some(
+                "Gradient boosting, 50 trees, trained on the breast-cancer data set.".to_owned(),
+            ),
+            tags: Some(vec!["demo".to_owned()]),
+            unpack: None,
+        };
+        let registering = self.register_model(&account, request);
+        let model = by_demo("POST", "/models", base.models(), registering).await?;
+        let request = ManifestRequest {
+            name: NAME.to_owned(),
+            description: None,
+            driver_program: "none".to_owned(),
+            assets: Vec::new(),
+            model_ids: Some(vec![model.id.to_string()]),
+            model_type: None,
+            target_runtime: TargetRuntime {
+                runtime_type: RuntimeType::Onnx,
+                properties: std::collections::BTreeMap::new(),
+            },
+            webservice_type: None,
+        };
+        let registering = self.register_manifest(&account, request);
+        let manifest = by_demo("POST", "/manifests", base.manifests(), registering).await?;
         let image = ImageRequest {
             name: NAME.to_owned(),
             manifest_id: manifest.id.to_string(),
@@ -69,7 +68,8 @@ impl Control {
             image_type: ImageType::Wasm,
             description: None,
         };
-        let operation = self.create_image(&account, image).await?;
+        let packing = self.create_image(&account, image);
+        let operation = by_demo("POST", "/images", base.images(), packing).await?;
         let image_id = self.finished(operation).await?;
         let service = ServiceCreateRequest {
             name: NAME.to_owned(),
@@ -85,7 +85,8 @@ impl Control {
             app_insights_enabled: None,
             data_collection: None,
         };
-        let operation = self.create_service(&account, service).await?;
+        let deploying = self.create_service(&account, service);
+        let operation = by_demo("POST", "/services", base.services(), deploying).await?;
         self.finished(operation).await.map(drop)
     }
 
@@ -127,6 +128,12 @@ impl Control {
         let administrator = Principal::new(identity);
         self.enter(&administrator, row.try_get(0)?, row.try_get(1)?, row.try_get(2)?).await
     }
+}
+
+/// A step of the demo, which is in the audit log like anybody's; `route` is below the account.
+async fn by_demo<T>(method: &str, route: &str, path: String, step: impl Future<Output = T>) -> T {
+    let route = format!("{ACCOUNT}{route}");
+    audit::by_server("serve --demo", method, &route, &path, step).await
 }
 
 fn made(status: AsyncOperationStatus) -> Result<String, ControlError> {

@@ -13,6 +13,8 @@ use crate::{Control, ControlError, control::Inner};
 const OPERATIONS: Duration = Duration::from_secs(5);
 /// Of these rounds, each of so many does the rest.
 const ROUNDS: u32 = 720;
+/// Of these rounds, each of so many counts failed sign-ins.
+const COUNTING: u32 = 2;
 
 impl Control {
     pub(crate) fn start_housekeeping(&self) {
@@ -39,6 +41,11 @@ async fn keep_house(inner: Weak<Inner>) {
             let control = Control { inner };
             if let Err(error) = control.resume_operations().await {
                 tracing::error!(?error, "unfinished operations could not be looked for");
+            }
+            if round % COUNTING == 0
+                && let Err(error) = control.note_failed_sign_ins().await
+            {
+                tracing::error!(?error, "failed sign-ins could not be counted in the audit log");
             }
             if round % ROUNDS == 0
                 && let Err(error) = control.tidy().await

@@ -14,7 +14,7 @@ use shared::{
 use sqlx::{Row as _, sqlite::SqliteRow};
 
 use crate::{
-    AccountAccess, Action, Content, Control, ControlError, Kind, ListQuery, Listed, clock,
+    AccountAccess, Action, Content, Control, ControlError, Kind, ListQuery, Listed, audit, clock,
     first_answers::{first_answer, keep_answer},
     lists::{self, Order, Table, searchable},
     models::next_version,
@@ -125,6 +125,7 @@ impl Control {
         )
         .await?;
         keep_answer(&mut write, keyed.as_ref(), &operation).await?;
+        audit::made(id);
         write.commit().await?;
         self.start_operation(operation);
         Ok(operation)

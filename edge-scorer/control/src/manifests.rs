@@ -5,7 +5,7 @@ use shared::{Manifest, ManifestId, ManifestRequest, ModelId, ModelType, Webservi
 use sqlx::{Row as _, sqlite::SqliteRow};
 
 use crate::{
-    AccountAccess, Action, Control, ControlError, Kind, ListQuery, Listed, clock,
+    AccountAccess, Action, Control, ControlError, Kind, ListQuery, Listed, audit, clock,
     first_answers::{first_answer, keep_answer},
     lists::{self, Order, Table, searchable},
     models::next_version,
@@ -103,6 +103,7 @@ impl Control {
         }
         let manifest = to_manifest(id, version, request, now)?;
         keep_answer(&mut write, keyed.as_ref(), &manifest).await?;
+        audit::made(id);
         write.commit().await?;
         Ok(manifest)
     }

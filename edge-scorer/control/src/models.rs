@@ -5,6 +5,7 @@
 //! when an image is built.
 
 mod addresses;
+mod change;
 mod drawing;
 mod fetch;
 mod reading;
@@ -15,7 +16,7 @@ use shared::{Check, Model, ModelId, ModelRequest};
 use sqlx::{Row as _, sqlite::SqliteRow};
 
 use crate::{
-    AccountAccess, Action, Control, ControlError, Kind, ListQuery, Listed,
+    AccountAccess, Action, Control, ControlError, Kind, ListQuery, Listed, audit,
     child::Reading,
     clock,
     first_answers::{first_answer, keep_answer},
@@ -97,14 +98,8 @@ impl Control {
             }
         };
 
-        let tags = request.tags.as_ref().map(serde_json::to_string).transpose();
-        let tags = tags.map_err(ControlError::internal)?;
-        let words = request.tags.iter().flatten().map(String::as_str);
-        let search = searchable(
-            [request.name.as_str(), request.description.as_deref().unwrap_or_default()]
-                .into_iter()
-                .chain(words),
-        );
+        let (tags, search) =
+            columns(&request.name, request.description.as_deref(), request.tags.as_deref())?;
         let (id, now) = (ModelId(random::uuid()), clock::now());
         // From here to the commit the bytes cannot be swept.
         let gate = self.inner.blobs.gate().await;
@@ -136,18 +131,7 @@ impl Control {
         .bind(search)
         .execute(&mut *write)
         .await?;
-        for tag in request.tags.iter().flatten() {
-            sqlx::query(
-                "INSERT INTO model_tags (account_id, tag, created_at, model_id)
-                 VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-            )
-            .bind(&account.account_id)
-            .bind(tag)
-            .bind(now)
-            .bind(id.to_string())
-            .execute(&mut *write)
-            .await?;
-        }
+        insert_tags(&mut write, account, id, now, request.tags.as_deref()).await?;
         let (sha256, size) = bytes.unzip();
         let model = Model {
             id,
@@ -163,6 +147,7 @@ impl Control {
             size,
         };
         keep_answer(&mut write, keyed.as_ref(), &model).await?;
+        audit::made(id);
         write.commit().await?;
         drop(gate);
         Ok(model)
@@ -277,16 +262,8 @@ impl Control {
 }
 
 fn validate(request: &ModelRequest) -> Result<(), ControlError> {
-    let refuse = |rule: shared::InvalidName, member: &str| {
-        ControlError::invalid(rule.to_string(), format!("Change `{member}`."))
-    };
-    shared::validate_name(&request.name).map_err(|rule| refuse(rule, "name"))?;
-    if let Some(tags) = &request.tags {
-        shared::validate_tags(tags).map_err(|rule| refuse(rule, "tags"))?;
-    }
-    if let Some(description) = &request.description {
-        shared::validate_description(description).map_err(|rule| refuse(rule, "description"))?;
-    }
+    shared::validate_name(&request.name).map_err(|rule| refuse(&rule, "name"))?;
+    validate_words(request.description.as_deref(), request.tags.as_deref())?;
     let mime_type = request.mime_type.trim();
     if mime_type.is_empty() || mime_type.len() > MIME_TYPE_BYTES {
         return Err(ControlError::invalid(
@@ -299,6 +276,55 @@ fn validate(request: &ModelRequest) -> Result<(), ControlError> {
             format!("`url` has {URL_BYTES} characters at most"),
             "Upload the bytes as an artifact and send its `url`.",
         ));
+    }
+    Ok(())
+}
+
+fn refuse(rule: &shared::InvalidName, member: &str) -> ControlError {
+    ControlError::invalid(rule.to_string(), format!("Change `{member}`."))
+}
+
+fn validate_words(description: Option<&str>, tags: Option<&[String]>) -> Result<(), ControlError> {
+    if let Some(tags) = tags {
+        shared::validate_tags(tags).map_err(|rule| refuse(&rule, "tags"))?;
+    }
+    if let Some(description) = description {
+        shared::validate_description(description).map_err(|rule| refuse(&rule, "description"))?;
+    }
+    Ok(())
+}
+
+/// The columns `tags` and `search` of a model.
+fn columns(
+    name: &str,
+    description: Option<&str>,
+    tags: Option<&[String]>,
+) -> Result<(Option<String>, String), ControlError> {
+    let written = tags.map(serde_json::to_string).transpose().map_err(ControlError::internal)?;
+    let words = tags.unwrap_or_default().iter().map(String::as_str);
+    let parts = [name, description.unwrap_or_default()].into_iter().chain(words);
+    Ok((written, searchable(parts)))
+}
+
+/// Puts a model into the index of tags.
+async fn insert_tags(
+    write: &mut Write,
+    account: &AccountAccess,
+    id: ModelId,
+    created_at: i64,
+    tags: Option<&[String]>,
+) -> Result<(), ControlError> {
+    for tag in tags.unwrap_or_default() {
+        sqlx::query(
+            "INSERT INTO model_tags (account_id, tag, created_at, model_id)
+             VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        )
+        .bind(&account.account_id)
+        .bind(tag)
+        .bind(created_at)
+        .bind(id.to_string())
+        .execute(&mut **write)
+        .await?;
     }
     Ok(())
 }

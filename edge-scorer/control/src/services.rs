@@ -123,6 +123,7 @@ impl Control {
         let wanted = Wanted { image_id, settings };
         let operation = want(&mut write, account, id, &request.name, &wanted).await?;
         keep_answer(&mut write, keyed.as_ref(), &operation).await?;
+        audit::made(id);
         write.commit().await?;
         self.start_operation(operation);
         Ok(operation)

@@ -17,6 +17,7 @@ use sqlx::Row as _;
 use crate::{
     AccountAccess, Action, Control, ControlError, Kind, StoreOutcome,
     artifacts::{parse_sha256, refuse_size, validate_path},
+    audit,
     blobs::{blocking, too_large},
     clock, random,
 };
@@ -67,6 +68,7 @@ impl Control {
         .bind(now)
         .execute(&mut *write)
         .await?;
+        audit::made(id);
         write.commit().await?;
         Ok(UploadStarted { id, offset: 0, chunk_size: self.limits().upload_chunk_bytes })
     }

@@ -6,9 +6,9 @@
 
 use axum::{Json, extract::State, routing::get};
 use control::audit::AuditFilter;
-use serde::Deserialize;
-use serde_json::{Value, json};
-use shared::{ArmList, AuditEntry, AuditOutcome, paths};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use shared::{ArmList, AuditEntry, AuditOutcome, Timestamp, paths};
 
 use crate::{
     auth::Segments,
@@ -39,7 +39,7 @@ async fn list(
     endpoint: Endpoint,
     query: Query,
     Segments(path): Segments<Path>,
-) -> Result<Json<ArmList<Value>>, ApiError> {
+) -> Result<Json<ArmList<Event>>, ApiError> {
     let subscription = api.control.subscription(&caller.principal, &path.subscription).await?;
     let mut wanted = AuditFilter {
         scope: Some(subscription.id.clone()),
@@ -57,7 +57,7 @@ async fn list(
     let next_link =
         listed.next.map(|token| format!("{}{path}?{}", endpoint.as_str(), query.continued(&token)));
     let tenant = api.control.tenant_id();
-    let value = listed.value.iter().map(|entry| event(entry, tenant)).collect();
+    let value = listed.value.into_iter().map(|entry| event(entry, tenant)).collect();
     Ok(Json(ArmList { value, next_link }))
 }
 
@@ -93,50 +93,131 @@ fn narrow(
     Ok(())
 }
 
-fn event(entry: &AuditEntry, tenant: &str) -> Value {
-    let named = |text: &str| json!({"value": text, "localizedValue": text});
-    let scope = entry.scope.clone().unwrap_or_default();
-    let parts: Vec<&str> = scope.trim_start_matches('/').split('/').collect();
-    let part = |index: usize| parts.get(index).copied().unwrap_or_default();
-    let provider = if part(5).is_empty() { "Microsoft.Resources" } else { part(5) };
-    let status = match entry.outcome {
-        AuditOutcome::Succeeded => "Succeeded",
-        AuditOutcome::Denied | AuditOutcome::Failed => "Failed",
-    };
-    json!({
-        "id": format!("{scope}/events/{}/ticks/{}", entry.request_id, entry.id),
-        "eventDataId": entry.request_id,
-        "correlationId": entry.client_request_id,
-        "operationId": entry.request_id,
-        "eventTimestamp": entry.at,
-        "submissionTimestamp": entry.at,
-        "caller": entry.principal_id,
-        "claims": {"name": entry.principal_name, "proof": entry.proof},
-        "authorization": {"action": entry.operation, "role": null, "scope": scope},
-        "category": named("Administrative"),
-        "channels": "Operation",
-        "eventName": named("EndRequest"),
-        "operationName": named(&entry.operation),
-        "status": named(status),
-        "subStatus": named(&entry.code.clone().unwrap_or_default()),
-        "level": if entry.outcome == AuditOutcome::Succeeded { "Informational" } else { "Error" },
-        "httpRequest": {
-            "clientRequestId": entry.client_request_id,
-            "clientIpAddress": entry.address,
-            "method": entry.method,
-            "uri": entry.path,
+/// A row of the log in the activity log's shape.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "ActivityEvent")]
+pub(crate) struct Event {
+    id: String,
+    event_data_id: String,
+    correlation_id: String,
+    operation_id: String,
+    event_timestamp: Timestamp,
+    submission_timestamp: Timestamp,
+    caller: Option<String>,
+    claims: Claims,
+    authorization: Authorization,
+    category: Named,
+    channels: &'static str,
+    event_name: Named,
+    operation_name: Named,
+    status: Named,
+    sub_status: Named,
+    level: &'static str,
+    http_request: HttpRequest,
+    resource_id: String,
+    resource_group_name: String,
+    resource_provider_name: Named,
+    resource_type: Named,
+    subscription_id: String,
+    tenant_id: String,
+    description: String,
+    properties: Properties,
+}
+
+/// A word, and the same word for people.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "ActivityWord")]
+struct Named {
+    value: String,
+    localized_value: String,
+}
+
+impl Named {
+    fn new(text: &str) -> Self {
+        Self { value: text.to_owned(), localized_value: text.to_owned() }
+    }
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ActivityClaims")]
+struct Claims {
+    name: Option<String>,
+    proof: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ActivityAuthorization")]
+struct Authorization {
+    action: String,
+    role: Option<String>,
+    scope: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "ActivityRequest")]
+struct HttpRequest {
+    client_request_id: String,
+    client_ip_address: Option<String>,
+    method: String,
+    uri: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "ActivityProperties")]
+struct Properties {
+    outcome: AuditOutcome,
+    status_code: Option<u16>,
+    principal_name: Option<String>,
+}
+
+fn event(entry: AuditEntry, tenant: &str) -> Event {
+    let scope = entry.scope.unwrap_or_default();
+    let parts: Vec<String> = scope.trim_start_matches('/').split('/').map(str::to_owned).collect();
+    let part = |index: usize| parts.get(index).cloned().unwrap_or_default();
+    let provider = if part(5).is_empty() { "Microsoft.Resources".to_owned() } else { part(5) };
+    let succeeded = entry.outcome == AuditOutcome::Succeeded;
+    Event {
+        id: format!("{scope}/events/{}/ticks/{}", entry.request_id, entry.id),
+        event_data_id: entry.request_id.clone(),
+        correlation_id: entry.client_request_id.clone(),
+        operation_id: entry.request_id,
+        event_timestamp: entry.at.clone(),
+        submission_timestamp: entry.at,
+        caller: entry.principal_id,
+        claims: Claims { name: entry.principal_name.clone(), proof: entry.proof },
+        authorization: Authorization { action: entry.operation.clone(), role: None, scope },
+        category: Named::new("Administrative"),
+        channels: "Operation",
+        event_name: Named::new("EndRequest"),
+        operation_name: Named::new(&entry.operation),
+        status: Named::new(if succeeded { "Succeeded" } else { "Failed" }),
+        sub_status: Named::new(entry.code.as_deref().unwrap_or_default()),
+        level: if succeeded { "Informational" } else { "Error" },
+        http_request: HttpRequest {
+            client_request_id: entry.client_request_id,
+            client_ip_address: entry.address,
+            method: entry.method,
+            uri: entry.path.clone(),
         },
-        "resourceId": entry.path,
-        "resourceGroupName": part(3),
-        "resourceProviderName": named(provider),
-        "resourceType": named(&entry.operation),
-        "subscriptionId": part(1),
-        "tenantId": tenant,
-        "description": "",
-        "properties": {
-            "outcome": entry.outcome,
-            "statusCode": entry.status,
-            "principalName": entry.principal_name,
+        // Of a POST, what it made rather than where.
+        resource_id: match entry.resource_id.filter(|_| entry.with_change) {
+            Some(id) if entry.path.starts_with("/api/") => format!("{}/{id}", entry.path),
+            _ => entry.path,
         },
-    })
+        resource_group_name: part(3),
+        resource_provider_name: Named::new(&provider),
+        resource_type: Named::new(&entry.operation),
+        subscription_id: part(1),
+        tenant_id: tenant.to_owned(),
+        description: String::new(),
+        properties: Properties {
+            outcome: entry.outcome,
+            status_code: entry.status,
+            principal_name: entry.principal_name,
+        },
+    }
 }

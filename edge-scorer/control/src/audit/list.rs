@@ -48,7 +48,7 @@ impl Control {
         let mut query = QueryBuilder::new(
             "SELECT seq, at, request_id, client_request_id, principal_id, principal_name,
                  principal_kind, proof, address, operation, method, path, scope, outcome, status,
-                 code, with_change FROM audit WHERE TRUE",
+                 code, with_change, resource_id, attempts FROM audit WHERE TRUE",
         );
         self.keep_readable(caller, &mut query)?;
         narrow(&mut query, filter)?;
@@ -110,8 +110,12 @@ fn narrow(query: &mut QueryBuilder<Sqlite>, filter: &AuditFilter) -> Result<(), 
         query.push(" AND address = ").push_bind(address.clone());
     }
     if let Some(resource) = &filter.resource {
-        query.push(" AND ");
-        within(query, "path_key", &Scope::new(resource));
+        let resource = Scope::new(resource);
+        query.push(" AND (");
+        within(query, "path_key", &resource);
+        // What was made is below the path that made it.
+        query.push(" OR path_key || '/' || lower(resource_id) = ");
+        query.push_bind(resource.as_str().to_owned()).push(")");
     }
     if let Some(scope) = &filter.scope {
         query.push(" AND ");
@@ -195,5 +199,7 @@ fn entry(row: &SqliteRow) -> Result<AuditEntry, ControlError> {
         status: status.and_then(|status| u16::try_from(status).ok()),
         code: row.try_get("code")?,
         with_change: row.try_get::<i64, _>("with_change")? == 1,
+        resource_id: row.try_get("resource_id")?,
+        attempts: row.try_get::<i64, _>("attempts")?.unsigned_abs(),
     })
 }

@@ -36,6 +36,25 @@ impl Directory {
         self.known.read().unwrap_or_else(PoisonError::into_inner).by_id.get(id).cloned()
     }
 
+    /// The id of whoever signs in as this client.
+    pub(crate) fn find_by_client_id(&self, client_id: &str) -> Option<String> {
+        self.find_by(|identity| identity.client_id == client_id)
+    }
+
+    /// The id of whoever signs in here with this name.
+    pub(crate) fn find_by_sign_in_name(&self, name: &str) -> Option<String> {
+        self.find_by(|identity| {
+            let here = [PrincipalKind::Person, PrincipalKind::ServicePrincipal];
+            here.contains(&identity.kind) && identity.sign_in_name.as_deref() == Some(name)
+        })
+    }
+
+    /// Looks at everybody: for what happens rarely.
+    fn find_by(&self, is_it: impl Fn(&Identity) -> bool) -> Option<String> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.by_id.values().find(|identity| is_it(identity)).map(|found| found.id.clone())
+    }
+
     /// The principal with this subject at the outside issuer.
     pub(crate) fn find_outside(&self, subject: &str) -> Option<Arc<Identity>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);

@@ -6,7 +6,7 @@ use shared::{PasswordChange, SignInWay};
 use sqlx::Row as _;
 
 use super::{roles::Identity, sessions::end_others};
-use crate::{Control, ControlError, Principal, clock};
+use crate::{Control, ControlError, Principal, audit, clock};
 
 /// Shortest and longest password, in characters.
 const LENGTHS: std::ops::RangeInclusive<usize> = 12..=256;
@@ -28,7 +28,11 @@ impl Control {
         // Names are bounded where they are made; a longer one cannot be anybody's.
         let name: String = name.trim().to_lowercase().chars().take(256).collect();
         let who = format!("password of {name}");
-        self.may_try(&who, from)?;
+        let refused = || {
+            let tried = self.inner.directory.find_by_sign_in_name(&name);
+            audit::refused_sign_in("Password", tried);
+        };
+        self.may_try(&who, from).inspect_err(|_| refused())?;
         let row = sqlx::query(
             "SELECT id, password_hash FROM principals
              WHERE sign_in_name = $1 AND password_hash IS NOT NULL
@@ -48,6 +52,7 @@ impl Control {
             return Ok(identity);
         }
         self.inner.attempts.failed(&who, from);
+        refused();
         Err(WRONG)
     }
 

@@ -5,7 +5,7 @@ use shared::{Person, PersonRequest, PrincipalKind, Timestamp};
 use sqlx::{Row as _, sqlite::SqliteRow};
 
 use super::{principals::valid_name, sessions::insert_sign_in_link};
-use crate::{Control, ControlError, Kind, Principal, clock, random};
+use crate::{Control, ControlError, Kind, Principal, audit, clock, random};
 
 /// Longest sign-in name, subject or group in characters.
 const SIGN_IN_NAME_CHARS: usize = 256;
@@ -98,6 +98,7 @@ impl Control {
             PrincipalKind::Person => Some(insert_sign_in_link(&mut write, &id).await?),
             _ => None,
         };
+        audit::made(&id);
         write.commit().await?;
         self.inner.directory.reload(&self.inner.store).await?;
         Ok((self.person(caller, &id).await?, link))

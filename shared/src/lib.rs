@@ -58,7 +58,7 @@ pub use images::{Image, ImageRequest, ImageType};
 pub use manifests::{
     Asset, Manifest, ManifestRequest, ModelType, RuntimeType, TargetRuntime, WebserviceType,
 };
-pub use models::{Model, ModelRequest};
+pub use models::{Model, ModelPatch, ModelRequest};
 pub use names::{
     InvalidName, validate_description, validate_name, validate_service_name, validate_tags,
 };
@@ -87,7 +87,7 @@ pub use signature::{
     Check, Dim, ElementType, Label, Profile, Role, Signature, Symbol, TensorSpec,
     UnsupportedOperator,
 };
-pub use signing_keys::SigningKeySummary;
+pub use signing_keys::{JsonWebKey, JsonWebKeySet, SigningKeySummary};
 
 /// A moment in time as RFC 3339 text in UTC, such as `2026-11-20T19:21:42.123456Z`.
 pub type Timestamp = String;

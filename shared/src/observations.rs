@@ -17,6 +17,7 @@ wire_enum! {
 }
 
 /// A line of a service's log: a change of the service, or a call that was refused or failed.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogEntry {
@@ -35,6 +36,7 @@ pub struct LogEntry {
 }
 
 /// One call of a service with `appInsightsEnabled`.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TraceRecord {
@@ -70,6 +72,7 @@ pub struct TraceRecord {
 
 /// A file of collected calls: JSON Lines, one object a call with `time`, `requestId`, `version`,
 /// `inputs` and `outputs`, the latter by the names of the signature.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CollectedFile {

@@ -25,3 +25,30 @@ pub struct SigningKeySummary {
     /// Until when tokens that it signed are accepted; null for the one that signs.
     pub verifies_until: Option<Timestamp>,
 }
+
+/// `GET /{tenant}/discovery/keys`: what verifies access tokens (RFC 7517). Public.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JsonWebKeySet {
+    /// Every key that still verifies.
+    pub keys: Vec<JsonWebKey>,
+}
+
+/// The public half of an RSA key.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JsonWebKey {
+    /// `RSA`.
+    pub kty: String,
+    /// `sig`.
+    #[serde(rename = "use")]
+    pub purpose: String,
+    /// `RS256`.
+    pub alg: String,
+    /// As tokens name it.
+    pub kid: String,
+    /// The modulus, base64url.
+    pub n: String,
+    /// The exponent, base64url.
+    pub e: String,
+}

@@ -165,6 +165,14 @@ async fn bodies_may_be_packed_and_bombs_are_refused() {
     bomb.resize(17 << 20, b' ');
     let bomb = desk.send(packed(pack(&bomb), "gzip")).await.expect(413);
     desk.send(packed(b"no gzip".to_vec(), "gzip")).await.expect(400);
+    let zstd = zstd_frame(&[Block::Raw(document.to_string().as_bytes())]);
+    assert_eq!(desk.send(packed(zstd, "zstd")).await.expect(200).body, plain.body);
+    // 600 bytes that say: 128 KiB of blanks, 136 times.
+    let blanks = zstd_frame(&[Block::Repeated(b' ', 128 << 10); 136]);
+    assert!(blanks.len() < 600);
+    let refusal = desk.send(packed(blanks, "zstd")).await.expect(413);
+    assert!(refusal.text().contains("16777216"), "{}", refusal.text());
+    desk.send(packed(b"no zstd".to_vec(), "zstd")).await.expect(400);
     desk.send(packed(b"{}".to_vec(), "br")).await.expect(415);
 
     assert_eq!(asked.header("content-encoding"), "gzip");
@@ -173,6 +181,29 @@ async fn bodies_may_be_packed_and_bombs_are_refused() {
     GzDecoder::new(asked.body.as_slice()).read_to_end(&mut unpacked).unwrap();
     assert_eq!(unpacked, plain.body);
     assert!(bomb.text().contains("16777216"), "{}", bomb.text());
+}
+
+/// What a frame of Zstandard (RFC 8878, section 3.1.1) is made of.
+#[derive(Clone, Copy)]
+enum Block<'a> {
+    Raw(&'a [u8]),
+    Repeated(u8, u32),
+}
+
+/// A frame whose blocks hold bytes as they are, or one byte many times.
+fn zstd_frame(blocks: &[Block<'_>]) -> Vec<u8> {
+    // The magic number, no flags, a window of 128 KiB.
+    let mut frame = vec![0x28, 0xB5, 0x2F, 0xFD, 0x00, 0x38];
+    for (index, block) in blocks.iter().enumerate() {
+        let (kind, size, content) = match block {
+            Block::Raw(bytes) => (0, u32::try_from(bytes.len()).unwrap(), *bytes),
+            Block::Repeated(byte, times) => (1, *times, std::slice::from_ref(byte)),
+        };
+        let last = u32::from(index + 1 == blocks.len());
+        frame.extend_from_slice(&(size << 3 | kind << 1 | last).to_le_bytes()[..3]);
+        frame.extend_from_slice(content);
+    }
+    frame
 }
 
 #[tokio::test]

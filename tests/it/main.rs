@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
 mod access;
+mod auditing;
 mod backups;
 mod canary;
 mod cli;
@@ -14,6 +15,7 @@ mod concurrency;
 mod crashes;
 mod dialects;
 mod drawing;
+mod editing;
 mod fetching;
 mod fixtures;
 mod identity;

@@ -9,7 +9,7 @@ use axum::{
     routing::get,
 };
 use control::AccountChange;
-use hyper::StatusCode;
+use hyper::{StatusCode, Uri};
 use serde::Deserialize;
 use shared::{Account, ArmList, Sku};
 
@@ -19,6 +19,8 @@ use crate::{
     error::ApiError,
     host::Endpoint,
     links::{Linked as _, deleted},
+    pages::page,
+    query::Query,
     routes::Routes,
     state::Api,
     subscriptions::ArmCaller,
@@ -82,6 +84,8 @@ async fn list(
     State(api): State<Api>,
     caller: ArmCaller,
     endpoint: Endpoint,
+    query: Query,
+    uri: Uri,
     Segments(path): Segments<Path>,
 ) -> Result<Json<ArmList<Account>>, ApiError> {
     let group = path.group.as_deref();
@@ -89,7 +93,7 @@ async fn list(
     for account in &mut value {
         account.link(&endpoint);
     }
-    Ok(Json(ArmList { value, next_link: None }))
+    Ok(Json(page(value, &query, &uri, &endpoint)?))
 }
 
 async fn show(

@@ -14,7 +14,7 @@ use hyper::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use shared::ErrorCode;
 
-use crate::{error::ApiError, state::Api};
+use crate::{encoding, error::ApiError, state::Api};
 
 /// A management request's JSON, refused in the route family's own shape.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +52,9 @@ impl<T: DeserializeOwned + Default> FromRequest<Api> for OptionalJson<T> {
 async fn management_json(request: Request, api: &Api) -> Result<Bytes, ApiError> {
     let (parts, body) = request.into_parts();
     let limit = api.config.limits.management_body_bytes;
-    let bytes = read(&parts.headers, body, limit, "a management request's body").await?;
+    const WHAT: &str = "a management request's body";
+    let bytes = read(&parts.headers, body, limit, WHAT).await?;
+    let bytes = encoding::unpacked(&parts.headers, bytes, limit, WHAT).await?;
     if !bytes.is_empty() && !is_json(&parts.headers) {
         return Err(ApiError::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
@@ -61,6 +63,11 @@ async fn management_json(request: Request, api: &Api) -> Result<Bytes, ApiError>
 
 fn parse<T: DeserializeOwned>(bytes: &[u8], api: &Api) -> Result<T, ApiError> {
     within_depth(bytes, api.config.limits.json_depth)?;
+    // A list would be read as the members in their order.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(ApiError::invalid("the body is not a JSON object")
+            .advise("SendABody", "send a JSON object as the body"));
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         ApiError::invalid(format!("the body is not what this path takes: {error}"))
             .advise("FixTheBody", "send a JSON object with the documented members")

@@ -6,8 +6,8 @@
 //! service of another's, and the documented members say so with empty texts.
 
 use axum::{Json, extract::State, routing::post};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     auth::Segments, error::ApiError, routes::Routes, state::Api, subscriptions::ArmCaller,
@@ -25,18 +25,54 @@ struct Path {
     group: String,
 }
 
+/// As documented; what there is nothing of is an empty text.
+#[derive(Default, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ClusterKeys {
+    storage_account: StorageAccountKeys,
+    container_registry: ContainerRegistryKeys,
+    container_service: ContainerServiceKeys,
+    app_insights: AppInsightsKeys,
+}
+
+#[derive(Default, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct StorageAccountKeys {
+    /// ARM id of the account that keeps the group's artefacts.
+    resource_id: String,
+    primary_key: String,
+    secondary_key: String,
+}
+
+#[derive(Default, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ContainerRegistryKeys {
+    login_server: String,
+    username: String,
+    password: String,
+    password2: String,
+}
+
+#[derive(Default, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ContainerServiceKeys {
+    acs_kube_config: String,
+}
+
+#[derive(Default, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct AppInsightsKeys {
+    app_id: String,
+    api_key: String,
+}
+
 async fn list_keys(
     State(api): State<Api>,
     caller: ArmCaller,
     Segments(path): Segments<Path>,
-) -> Result<Json<Value>, ApiError> {
-    let store =
+) -> Result<Json<ClusterKeys>, ApiError> {
+    let resource_id =
         api.control.store_of_group(&caller.principal, &path.subscription, &path.group).await?;
-    Ok(Json(json!({
-        "storageAccount": {"resourceId": store, "primaryKey": "", "secondaryKey": ""},
-        "containerRegistry":
-            {"loginServer": "", "username": "", "password": "", "password2": ""},
-        "containerService": {"acsKubeConfig": ""},
-        "appInsights": {"appId": "", "apiKey": ""},
-    })))
+    let storage_account = StorageAccountKeys { resource_id, ..StorageAccountKeys::default() };
+    Ok(Json(ClusterKeys { storage_account, ..ClusterKeys::default() }))
 }

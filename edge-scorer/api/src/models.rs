@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, response::Response, routing::get};
 use control::ModelFilter;
-use shared::{Graph, Model, ModelRequest, Page};
+use shared::{Graph, Model, ModelPatch, ModelRequest, Page};
 
 use crate::{
     auth::{Account, Id, Segments},
@@ -18,7 +18,7 @@ use crate::{
 pub(crate) fn routes() -> Routes {
     Routes::default()
         .in_account("/models", get(list).post(register))
-        .in_account("/models/{id}", get(show).delete(delete))
+        .in_account("/models/{id}", get(show).patch(change).delete(delete))
         .in_account("/models/{id}/signature", get(signature))
         .in_account("/models/{id}/graph", get(graph))
 }
@@ -47,6 +47,16 @@ async fn show(
     Segments(Id { id }): Segments<Id>,
 ) -> Result<Json<Model>, ApiError> {
     Ok(account.show(api.control.model(&account.access, &id).await?))
+}
+
+/// Ours: the documented calls never change a registered model.
+async fn change(
+    State(api): State<Api>,
+    account: Account,
+    Segments(Id { id }): Segments<Id>,
+    ApiJson(patch): ApiJson<ModelPatch>,
+) -> Result<Json<Model>, ApiError> {
+    Ok(account.show(api.control.change_model(&account.access, &id, patch).await?))
 }
 
 async fn signature(

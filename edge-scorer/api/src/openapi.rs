@@ -10,16 +10,20 @@
 //! # Deliberately absent
 //! - The services' own descriptions, which depend on their models: see `swagger.json` of a service.
 
+mod access;
 mod account;
 mod arm;
 mod identity;
+mod observations;
 mod operation;
 mod schemas;
 mod scoring;
+mod swagger;
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
 use axum::{
+    Json,
     response::{IntoResponse as _, Response},
     routing::get,
 };
@@ -27,14 +31,18 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Map, Value, json};
 
 use self::{operation::Operation, schemas::Schemas};
-use crate::{request_id, routes::Routes};
+use crate::{auth::LinkedAccount, error::ApiError, request_id, routes::Routes};
 
 /// Written when it is first asked for.
 static DOCUMENT: LazyLock<Vec<u8>> =
     LazyLock::new(|| serde_json::to_vec(&document()).unwrap_or_default());
 
+/// The account's part of it, as OpenAPI and as Swagger.
+static PART: LazyLock<Value> = LazyLock::new(|| swagger::part(&document()));
+static SWAGGER: LazyLock<Value> = LazyLock::new(|| swagger::translated(&PART));
+
 pub(crate) fn routes() -> Routes {
-    Routes::default().at("/openapi.json", get(show))
+    Routes::default().at("/openapi.json", get(show)).in_account("/swagger.json", get(show_account))
 }
 
 async fn show() -> Response {
@@ -42,11 +50,27 @@ async fn show() -> Response {
     (json, DOCUMENT.as_slice()).into_response()
 }
 
+async fn show_account(LinkedAccount(account): LinkedAccount) -> Result<Json<Value>, ApiError> {
+    account.access.require_read()?;
+    let (endpoint, base) = (account.endpoint.as_str(), account.access.path());
+    match account.query.get("version").unwrap_or("2") {
+        "2" | "2.0" => Ok(Json(swagger::placed_swagger(SWAGGER.clone(), endpoint, base.base()))),
+        "3" | "3.1" | "3.1.0" => Ok(Json(swagger::placed(PART.clone(), endpoint, base.base()))),
+        other => Err(ApiError::invalid(format!("there is no version `{other}` of this document"))
+            .advise(
+                "ChooseAVersion",
+                "send `version=2` for Swagger 2.0, `version=3` for OpenAPI 3.1",
+            )),
+    }
+}
+
 fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     [
+        access::operations(schemas),
         account::operations(schemas),
         arm::operations(schemas),
         identity::operations(schemas),
+        observations::operations(schemas),
         scoring::operations(schemas),
     ]
     .into_iter()
@@ -164,8 +188,8 @@ mod tests {
     fn every_operation_has_a_name_of_its_own() {
         let mut seen = BTreeSet::new();
         for operation in operations(&mut Schemas::default()) {
-            assert!(seen.insert(operation.id()), "{} is there twice", operation.id());
+            assert!(seen.insert(operation.id().to_owned()), "{} is there twice", operation.id());
         }
-        assert!(seen.len() > 60, "only {} operations", seen.len());
+        assert!(seen.len() > 130, "only {} operations", seen.len());
     }
 }

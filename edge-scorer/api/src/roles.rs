@@ -26,7 +26,8 @@ use crate::{
     state::Api, subscriptions::ArmCaller,
 };
 
-const SCOPES: [&str; 4] = [
+/// Where roles are given.
+pub(crate) const SCOPES: [&str; 4] = [
     "/subscriptions/{subscription}",
     "/subscriptions/{subscription}/resourceGroups/{group}",
     "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.MachineLearningServices/workspaces/{workspace}",

@@ -10,15 +10,17 @@ use axum::{
     routing::{get, post},
 };
 use control::{GroupChange, Principal};
-use hyper::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use hyper::{StatusCode, Uri};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use shared::{ArmList, ErrorCode, ResourceGroup, Subscription};
 
 use crate::{
     auth::{Caller, Segments},
     body::ApiJson,
     error::ApiError,
+    host::Endpoint,
+    pages::page,
     query::Query,
     routes::Routes,
     state::Api,
@@ -75,9 +77,12 @@ struct Path {
 async fn list(
     State(api): State<Api>,
     caller: ArmCaller,
+    endpoint: Endpoint,
+    query: Query,
+    uri: Uri,
 ) -> Result<Json<ArmList<Subscription>>, ApiError> {
     let value = api.control.subscriptions(&caller.principal).await?;
-    Ok(Json(ArmList { value, next_link: None }))
+    Ok(Json(page(value, &query, &uri, &endpoint)?))
 }
 
 async fn show(
@@ -88,11 +93,39 @@ async fn show(
     Ok(Json(api.control.subscription(&caller.principal, &path.subscription).await?))
 }
 
+/// A resource provider, as ARM shows it.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "ResourceProvider")]
+pub(crate) struct Provider {
+    /// `/subscriptions/{s}/providers/{namespace}`.
+    id: String,
+    /// Such as `Microsoft.Resources`.
+    namespace: &'static str,
+    /// `Registered`: every namespace is, from the start.
+    registration_state: &'static str,
+    /// What is there.
+    resource_types: Vec<ProviderType>,
+}
+
+/// One type of a provider's resources.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "ResourceProviderType")]
+struct ProviderType {
+    /// Such as `resourceGroups`.
+    resource_type: &'static str,
+    /// Empty: a location is free text here.
+    locations: Vec<&'static str>,
+    /// Versions of the API that are listed.
+    api_versions: Vec<&'static str>,
+}
+
 async fn provider(
     State(api): State<Api>,
     caller: ArmCaller,
     Segments(path): Segments<Path>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Provider>, ApiError> {
     let subscription = api.control.subscription(&caller.principal, &path.subscription).await?;
     let known = NAMESPACES.iter().find(|(name, _)| name.eq_ignore_ascii_case(&path.namespace));
     let Some((namespace, types)) = known else {
@@ -102,22 +135,17 @@ async fn provider(
             format!("there is no resource provider `{}` here", path.namespace),
         ));
     };
-    let types: Vec<_> = types
-        .iter()
-        .map(|name| {
-            json!({
-                "resourceType": name,
-                "locations": [],
-                "apiVersions": crate::query::ARM_VERSIONS,
-            })
-        })
-        .collect();
-    Ok(Json(json!({
-        "id": format!("{}/providers/{namespace}", subscription.id),
-        "namespace": namespace,
-        "registrationState": "Registered",
-        "resourceTypes": types,
-    })))
+    let types = types.iter().map(|resource_type| ProviderType {
+        resource_type,
+        locations: Vec::new(),
+        api_versions: crate::query::ARM_VERSIONS.to_vec(),
+    });
+    Ok(Json(Provider {
+        id: format!("{}/providers/{namespace}", subscription.id),
+        namespace,
+        registration_state: "Registered",
+        resource_types: types.collect(),
+    }))
 }
 
 /// Every namespace is registered from the start; asking for it takes the role all the same.
@@ -125,7 +153,7 @@ async fn register(
     State(api): State<Api>,
     caller: ArmCaller,
     path: Segments<Path>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Provider>, ApiError> {
     api.control.may_change_subscription(&caller.principal, &path.0.subscription).await?;
     provider(State(api), caller, path).await
 }
@@ -133,10 +161,13 @@ async fn register(
 async fn groups(
     State(api): State<Api>,
     caller: ArmCaller,
+    endpoint: Endpoint,
+    query: Query,
+    uri: Uri,
     Segments(path): Segments<Path>,
 ) -> Result<Json<ArmList<ResourceGroup>>, ApiError> {
     let value = api.control.resource_groups(&caller.principal, &path.subscription).await?;
-    Ok(Json(ArmList { value, next_link: None }))
+    Ok(Json(page(value, &query, &uri, &endpoint)?))
 }
 
 async fn group(
@@ -159,8 +190,9 @@ async fn exists(
 }
 
 /// Members of a group that a caller may send.
-#[derive(Deserialize)]
-struct SentGroup {
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "ResourceGroupRequest")]
+pub(crate) struct SentGroup {
     location: Option<String>,
     tags: Option<BTreeMap<String, String>>,
 }

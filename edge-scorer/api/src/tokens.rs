@@ -4,6 +4,7 @@
 //! endpoint look at.
 
 mod form;
+mod wire;
 
 use axum::{
     Json,
@@ -17,10 +18,10 @@ use hyper::{
     StatusCode,
     header::{self, HeaderValue},
 };
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use self::form::Form;
+pub(crate) use self::wire::{OpenIdConfiguration, TokenError as TokenErrorBody, TokenV1, TokenV2};
 use crate::{
     auth::Segments, body, error::ApiError, host::Endpoint, refusals::seconds,
     request_id::RequestIds, routes::Routes, serve::From, state::Api,
@@ -104,25 +105,30 @@ async fn issue(
         Ok(token) => {
             // One second less, as documented: the token outlives its announced end.
             let lifetime = token.lifetime.as_secs().saturating_sub(1);
-            let body = match version {
-                // The older shape writes numbers as text.
-                TokenVersion::V1 => json!({
-                    "token_type": "Bearer",
-                    "expires_in": lifetime.to_string(),
-                    "ext_expires_in": lifetime.to_string(),
-                    "expires_on": token.expires_on.to_string(),
-                    "not_before": token.not_before.to_string(),
-                    "resource": token.resource,
-                    "access_token": token.access_token,
-                }),
-                TokenVersion::V2 => json!({
-                    "token_type": "Bearer",
-                    "expires_in": lifetime,
-                    "ext_expires_in": lifetime,
-                    "access_token": token.access_token,
-                }),
-            };
-            ([(header::PRAGMA, HeaderValue::from_static("no-cache"))], Json(body)).into_response()
+            let no_cache = [(header::PRAGMA, HeaderValue::from_static("no-cache"))];
+            match version {
+                TokenVersion::V1 => {
+                    let body = TokenV1 {
+                        token_type: "Bearer",
+                        expires_in: lifetime.to_string(),
+                        ext_expires_in: lifetime.to_string(),
+                        expires_on: token.expires_on.to_string(),
+                        not_before: token.not_before.to_string(),
+                        resource: token.resource,
+                        access_token: token.access_token,
+                    };
+                    (no_cache, Json(body)).into_response()
+                }
+                TokenVersion::V2 => {
+                    let body = TokenV2 {
+                        token_type: "Bearer",
+                        expires_in: lifetime,
+                        ext_expires_in: lifetime,
+                        access_token: token.access_token,
+                    };
+                    (no_cache, Json(body)).into_response()
+                }
+            }
         }
         Err(error) => refuse_token(error, version, &ids),
     }
@@ -198,14 +204,14 @@ impl Refusal {
             "AADSTS{}: {}.\r\nTrace ID: {trace}\r\nCorrelation ID: {correlation}\r\nTimestamp: {timestamp}",
             self.number, self.description
         );
-        let body = json!({
-            "error": self.error,
-            "error_description": description,
-            "error_codes": [self.number],
-            "timestamp": timestamp,
-            "trace_id": trace,
-            "correlation_id": correlation,
-        });
+        let body = TokenErrorBody {
+            error: self.error,
+            error_description: description,
+            error_codes: Some([self.number]),
+            timestamp: Some(timestamp),
+            trace_id: Some(trace.clone()),
+            correlation_id: Some(correlation.clone()),
+        };
         let mut response = (self.status, Json(body)).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Basic realm=\"oauth2\"");
@@ -256,23 +262,22 @@ fn tenant_id(api: &Api, tenant: &str) -> Result<String, ApiError> {
     })
 }
 
-/// OpenID Connect Discovery 1.0, as far as client credentials go.
 fn discovery(issuer: &str, endpoints: &str, keys: &str) -> Response {
-    let body = json!({
-        "issuer": issuer,
-        "token_endpoint": format!("{endpoints}/token"),
-        "authorization_endpoint": format!("{endpoints}/authorize"),
-        "jwks_uri": keys,
-        "response_types_supported": [],
-        "grant_types_supported": ["client_credentials"],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["RS256"],
-        "scopes_supported": ["https://management.azure.com/.default"],
-        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
-        "claims_supported":
-            ["iss", "aud", "exp", "nbf", "iat", "tid", "oid", "appid", "azp", "sub", "ver", "idtyp"],
-    });
-    cached(body)
+    cached(OpenIdConfiguration {
+        issuer: issuer.to_owned(),
+        token_endpoint: format!("{endpoints}/token"),
+        authorization_endpoint: format!("{endpoints}/authorize"),
+        jwks_uri: keys.to_owned(),
+        response_types_supported: Vec::new(),
+        grant_types_supported: vec!["client_credentials"],
+        subject_types_supported: vec!["public"],
+        id_token_signing_alg_values_supported: vec!["RS256"],
+        scopes_supported: vec!["https://management.azure.com/.default"],
+        token_endpoint_auth_methods_supported: vec!["client_secret_post", "client_secret_basic"],
+        claims_supported: vec![
+            "iss", "aud", "exp", "nbf", "iat", "tid", "oid", "appid", "azp", "sub", "ver", "idtyp",
+        ],
+    })
 }
 
 async fn keys(
@@ -284,7 +289,7 @@ async fn keys(
 }
 
 /// Keys and addresses change rarely, and a verifier asks often.
-fn cached(body: serde_json::Value) -> Response {
+fn cached(body: impl Serialize) -> Response {
     let for_a_while = HeaderValue::from_static("public, max-age=300");
     ([(header::CACHE_CONTROL, for_a_while)], Json(body)).into_response()
 }

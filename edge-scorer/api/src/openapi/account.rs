@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 use shared::{
-    AsyncOperationStatus, AuthKeys, Deployment, ErrorBody, Image, ImageRequest, Manifest,
-    ManifestRequest, Model, ModelRequest, Page, RegenerateKeysRequest, Service,
+    AsyncOperationStatus, AuthKeys, Deployment, ErrorBody, Graph, Image, ImageRequest, Manifest,
+    ManifestRequest, Model, ModelPatch, ModelRequest, Page, RegenerateKeysRequest, Service,
     ServiceCreateRequest, ServiceUpdateRequest, StoredArtifact, UploadRequest, UploadStarted,
-    metrics::MetricsResponse, paths,
+    paths,
 };
 
 use super::{operation::Operation, schemas::Schemas};
@@ -20,7 +20,6 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     images(&mut all, schemas);
     services(&mut all, schemas);
     progress(&mut all, schemas);
-    history(&mut all, schemas);
     bytes(&mut all, schemas);
     all
 }
@@ -32,7 +31,12 @@ fn version() -> Value {
 const VERSION: &str = "Version of the API";
 
 /// An operation of an account.
-fn at(method: &'static str, below: &str, id: &'static str, summary: &'static str) -> Operation {
+pub(super) fn at(
+    method: &'static str,
+    below: &str,
+    id: &'static str,
+    summary: &'static str,
+) -> Operation {
     Operation::new(method, &format!("{ACCOUNT}{below}"), id, summary).parameter(
         "query",
         "api-version",
@@ -43,7 +47,12 @@ fn at(method: &'static str, below: &str, id: &'static str, summary: &'static str
 }
 
 /// As [`at`], where the version may be missing: addresses that the server hands out.
-fn linked(method: &'static str, below: &str, id: &'static str, summary: &'static str) -> Operation {
+pub(super) fn linked(
+    method: &'static str,
+    below: &str,
+    id: &'static str,
+    summary: &'static str,
+) -> Operation {
     Operation::new(method, &format!("{ACCOUNT}{below}"), id, summary).query(
         "api-version",
         version(),
@@ -57,7 +66,7 @@ fn text() -> Value {
 
 impl Operation {
     /// Paging, searching and ordering.
-    fn lists(self, filters: &[&str]) -> Self {
+    pub(super) fn lists(self, filters: &[&str]) -> Self {
         let digits = || json!({"type": "string", "pattern": "^[0-9]{1,6}$"});
         let listed = filters
             .iter()
@@ -81,7 +90,7 @@ impl Operation {
     }
 
     /// What goes out in pieces when asked for.
-    fn ranges(self, media: &str, says: &str) -> Self {
+    pub(super) fn ranges(self, media: &str, says: &str) -> Self {
         let content = || json!({media: {}});
         self.header("Range", text(), "Bytes that are wanted")
             .header("If-None-Match", text(), "The ETag of the bytes that the caller has")
@@ -102,6 +111,7 @@ fn models(all: &mut Vec<Operation>, schemas: &mut Schemas) {
         ),
         at("post", "/models", "registerModel", "Registers a model, or its next version")
             .takes(schemas.request::<ModelRequest>())
+            .repeatable()
             .answers(200, schemas.answer::<Model>(), "The model")
             .fails(&[409]),
         at("get", "/models/{id}", "getModel", "Shows a model").answers(
@@ -109,6 +119,21 @@ fn models(all: &mut Vec<Operation>, schemas: &mut Schemas) {
             schemas.answer::<Model>(),
             "The model",
         ),
+        at("patch", "/models/{id}", "changeModel", "Changes a model's description and tags")
+            .explained(
+                "Not one of the documented calls: an extension of this server. The body is a JSON merge \
+                 patch (RFC 7396): what is absent stays, `null` clears, a list of tags takes the place of \
+                 the old one. Other members of a model never change, and naming one is refused.",
+            )
+            .takes_media(
+                {
+                    let schema = schemas.request::<ModelPatch>();
+                    json!({"application/merge-patch+json": {"schema": schema},
+                        "application/json": {"schema": schema}})
+                },
+                true,
+            )
+            .answers(200, schemas.answer::<Model>(), "The model as it is now"),
         at("delete", "/models/{id}", "deleteModel", "Deletes a model").deletes().fails(&[409]),
         at(
             "get",
@@ -118,6 +143,9 @@ fn models(all: &mut Vec<Operation>, schemas: &mut Schemas) {
         )
         .answers(200, schemas.answer::<Described>(), "The signature and what stands in the way")
         .fails(&[409]),
+        at("get", "/models/{id}/graph", "getModelGraph", "A model's operators, for a drawing")
+            .answers(200, schemas.answer::<Graph>(), "Operators and the values between them")
+            .fails(&[409]),
     ]);
 }
 
@@ -128,6 +156,7 @@ fn manifests(all: &mut Vec<Operation>, schemas: &mut Schemas) {
             .answers(200, schemas.answer::<Page<Manifest>>(), "A page of manifests"),
         at("post", "/manifests", "registerManifest", "Registers a manifest, or its next version")
             .takes(schemas.request::<ManifestRequest>())
+            .repeatable()
             .answers(200, schemas.answer::<Manifest>(), "The manifest")
             .fails(&[409]),
         at("get", "/manifests/{id}", "getManifest", "Shows a manifest").answers(
@@ -148,6 +177,7 @@ fn images(all: &mut Vec<Operation>, schemas: &mut Schemas) {
             .answers(200, schemas.answer::<Page<Image>>(), "A page of images"),
         at("post", "/images", "createImage", "Packs a manifest's model into an image")
             .takes(schemas.request::<ImageRequest>())
+            .repeatable()
             .accepts()
             .fails(&[409]),
         at("get", "/images/{id}", "getImage", "Shows an image").answers(
@@ -171,6 +201,14 @@ fn images(all: &mut Vec<Operation>, schemas: &mut Schemas) {
         linked("get", "/images/{id}/module.wasm", "getImageModule", "The compiled module")
             .ranges("application/wasm", "The module")
             .fails(&[409]),
+        linked(
+            "get",
+            "/images/{id}/portable.wasm",
+            "getPortableModule",
+            "The module that needs nothing of its host, where it has a twin",
+        )
+        .ranges("application/wasm", "The module")
+        .fails(&[409]),
         linked("get", "/images/{id}/content", "getImageContent", "The image as an OCI layout")
             .ranges("application/x-tar", "A tar archive")
             .fails(&[409]),
@@ -200,6 +238,7 @@ fn services(all: &mut Vec<Operation>, schemas: &mut Schemas) {
             .answers(200, schemas.answer::<Page<Service>>(), "A page of services"),
         at("post", "/services", "createService", "Deploys an image as a service")
             .takes(schemas.request::<ServiceCreateRequest>())
+            .repeatable()
             .accepts()
             .fails(&[409]),
         at("get", "/services/{id}", "getService", "Shows a service").answers(
@@ -259,37 +298,6 @@ fn progress(all: &mut Vec<Operation>, schemas: &mut Schemas) {
             .fails(&[409]),
         linked("get", "/operations/events", "watchOperations", "Every operation after each change")
             .answers_media(200, json!({"text/event-stream": {}}), "Server-sent events `operation`"),
-    ]);
-}
-
-fn history(all: &mut Vec<Operation>, schemas: &mut Schemas) {
-    let history = schemas.answer::<MetricsResponse>();
-    let asked = |operation: Operation| {
-        operation
-            .query("timespan", text(), "Begin and end, as `…/…`; the last hour by default")
-            .query("interval", text(), "Length of a step, such as `PT1M`")
-            .query("metricnames", text(), "Names, separated by commas; all by default")
-            .query("aggregation", text(), "Aggregations, separated by commas")
-            .answers(200, history.clone(), "The metrics, step by step")
-    };
-    let live = |operation: Operation| {
-        let last = json!({"type": "string", "pattern": "^[0-9]{1,2}$"});
-        operation.query("last", last, "Seconds of the past that are wanted").answers_media(
-            200,
-            json!({"text/event-stream": {}}),
-            "A server-sent event a second",
-        )
-    };
-    all.extend([
-        asked(at("get", "/metrics", "getAccountMetrics", "An account's metrics")),
-        live(linked("get", "/metrics/live", "watchAccountMetrics", "An account, second by second")),
-        asked(at("get", "/services/{id}/metrics", "getServiceMetrics", "A service's metrics")),
-        live(linked(
-            "get",
-            "/services/{id}/metrics/live",
-            "watchServiceMetrics",
-            "A service, second by second",
-        )),
     ]);
 }
 

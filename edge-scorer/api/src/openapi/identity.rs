@@ -1,46 +1,30 @@
-//! Tokens, sessions, service principals and what the server says of itself.
+//! Signing in: tokens for clients, sessions for the console, the way over the outside issuer.
 
 use serde_json::{Value, json};
 use shared::{
-    ArmList, Me, NewSecret, NewServicePrincipal, RoleAssignment, ServicePrincipal,
-    ServicePrincipalRequest, SessionRequest, paths,
+    ArmList, JsonWebKeySet, Me, PasswordChange, SessionRequest, SessionSummary, SessionsClosed,
+    SignInOptions, paths,
 };
 
 use super::{operation::Operation, schemas::Schemas};
-use crate::config::BuildInfo;
+use crate::tokens::{OpenIdConfiguration, TokenErrorBody, TokenV1, TokenV2};
 
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let mut all = tokens(schemas);
+    all.extend(session(schemas));
     all.extend(sessions(schemas));
-    all.extend(principals(schemas));
-    all.push(
-        Operation::new("get", "/metrics", "scrapeMetrics", "Every account's metrics, for scrapers")
-            .answers_media(
-                200,
-                json!({"text/plain": {}, "application/openmetrics-text": {}, "application/vnd.google.protobuf": {}}),
-                "Prometheus' text or protobuf",
-            ),
-    );
-    all.push(
-        Operation::new("get", "/openapi.json", "getDescription", "This document").open().answers(
-            200,
-            json!({"type": "object", "required": ["openapi"]}),
-            "OpenAPI 3.1",
-        ),
-    );
+    all.extend(outside());
     all
 }
 
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
 fn tokens(schemas: &mut Schemas) -> Vec<Operation> {
-    schemas.own("TokenError", token_error());
-    let discovery = schemas.own("OpenIdConfiguration", discovery());
-    let keys = schemas.own(
-        "JsonWebKeys",
-        json!({"type": "object", "required": ["keys"], "properties": {"keys": {"type": "array",
-            "items": {"type": "object", "required": ["kty", "kid"],
-                "properties": {"kty": {"type": "string"}, "kid": {"type": "string"}}}}}}),
-    );
-    let text = || json!({"type": "string"});
+    schemas.answer::<TokenErrorBody>();
+    let discovery = schemas.answer::<OpenIdConfiguration>();
+    let keys = schemas.answer::<JsonWebKeySet>();
     let form = |audience: &str| {
         let schema = json!({
             "type": "object",
@@ -50,45 +34,25 @@ fn tokens(schemas: &mut Schemas) -> Vec<Operation> {
         });
         json!({"application/x-www-form-urlencoded": {"schema": schema}})
     };
-    let token = |number: Value, more: &[&str]| {
-        let required =
-            [&["token_type", "expires_in", "ext_expires_in", "access_token"], more].concat();
-        json!({"type": "object", "required": required, "properties": {
-            "token_type": {"const": "Bearer"}, "expires_in": number, "ext_expires_in": number,
-            "access_token": {"type": "string"}}})
-    };
-    let v1 = schemas.own("TokenV1", token(text(), &["expires_on", "not_before", "resource"]));
-    let v2 = schemas.own("TokenV2", token(json!({"type": "integer"}), &[]));
-    let issue = |path, id, summary, audience, schema| {
-        Operation::new("post", path, id, summary)
+    let issue = |path, id: &'static str, audience, schema| {
+        Operation::new("post", path, id, "Exchanges a secret for a token")
             .open()
             .takes_media(form(audience), true)
             .answers(200, schema, "A token")
             .fails(&[401, 429])
     };
-    let show = |path, id, summary, schema: &Value| {
+    let show = |path, id: &'static str, summary, schema: &Value| {
         Operation::new("get", path, id, summary)
             .open()
             .answers(200, schema.clone(), "It is public")
             .fails(&[404])
     };
-    let authorize =
-        |path, id| Operation::new("get", path, id, "Refused: people sign in at the console").open();
+    let authorize = |path, id: &'static str| {
+        Operation::new("get", path, id, "Refused: people sign in at the console").open()
+    };
     vec![
-        issue(
-            "/{tenant}/oauth2/token",
-            "issueTokenV1",
-            "Exchanges a secret for a token",
-            "resource",
-            v1,
-        ),
-        issue(
-            "/{tenant}/oauth2/v2.0/token",
-            "issueTokenV2",
-            "Exchanges a secret for a token",
-            "scope",
-            v2,
-        ),
+        issue("/{tenant}/oauth2/token", "issueTokenV1", "resource", schemas.answer::<TokenV1>()),
+        issue("/{tenant}/oauth2/v2.0/token", "issueTokenV2", "scope", schemas.answer::<TokenV2>()),
         authorize("/{tenant}/oauth2/authorize", "authorizeV1"),
         authorize("/{tenant}/oauth2/v2.0/authorize", "authorizeV2"),
         show(
@@ -108,13 +72,18 @@ fn tokens(schemas: &mut Schemas) -> Vec<Operation> {
     ]
 }
 
-fn sessions(schemas: &mut Schemas) -> Vec<Operation> {
+/// The session of the caller.
+fn session(schemas: &mut Schemas) -> Vec<Operation> {
     vec![
+        Operation::new("get", paths::SIGN_IN_OPTIONS, "getSignInOptions", "The ways to sign in")
+            .open()
+            .answers(200, schemas.answer::<SignInOptions>(), "What a sign-in page offers"),
         Operation::new("post", paths::SESSION, "openSession", "Signs in to the console")
+            .open()
             .takes(schemas.request::<SessionRequest>())
             .answers(200, schemas.answer::<Me>(), "Who signed in; the cookie is set")
             .tells(200, "Set-Cookie", "The session")
-            .fails(&[429]),
+            .fails(&[401, 403, 429]),
         Operation::new("delete", paths::SESSION, "closeSession", "Signs out")
             .empty(204, "There is no session any more")
             .tells(204, "Set-Cookie", "Takes the cookie away"),
@@ -123,65 +92,51 @@ fn sessions(schemas: &mut Schemas) -> Vec<Operation> {
             schemas.answer::<Me>(),
             "The caller",
         ),
-        Operation::new("get", "/api/version", "getVersion", "Says which build this is")
-            .open()
-            .answers(200, schemas.answer::<BuildInfo>(), "The build"),
+        Operation::new("put", paths::PASSWORD, "changePassword", "Sets or changes the password")
+            .explained(
+                "Only within a session, never with an access token. Every other session of the caller ends.",
+            )
+            .takes(schemas.request::<PasswordChange>())
+            .empty(204, "It is set")
+            .fails(&[429]),
     ]
 }
 
-fn principals(schemas: &mut Schemas) -> Vec<Operation> {
-    let at = |method, below: &str, id, summary| {
-        Operation::new(method, &format!("{}{below}", paths::SERVICE_PRINCIPALS), id, summary)
-    };
+fn sessions(schemas: &mut Schemas) -> Vec<Operation> {
+    let one = format!("{}/{{id}}", paths::SESSIONS);
     vec![
-        at("get", "", "listServicePrincipals", "Lists the clients that sign in with a secret")
-            .answers(200, schemas.answer::<ArmList<ServicePrincipal>>(), "The clients"),
-        at("post", "", "createServicePrincipal", "Makes a client and its first secret")
-            .takes(schemas.request::<ServicePrincipalRequest>())
-            .answers(201, schemas.answer::<NewServicePrincipal>(), "The secret is shown this once")
-            .fails(&[409]),
-        at("delete", "/{id}", "deleteServicePrincipal", "Deletes a client").deletes().fails(&[409]),
-        at("post", "/{id}/secrets", "addSecret", "Makes another secret")
-            .answers(201, schemas.answer::<NewSecret>(), "The secret is shown this once")
-            .fails(&[409, 413]),
-        at("delete", "/{id}/secrets/{secret}", "deleteSecret", "Deletes a secret")
-            .deletes()
-            .fails(&[409]),
-        at("post", "/{id}/roles", "assignRole", "Gives a client a role")
-            .takes(schemas.request::<RoleAssignment>())
-            .answers(201, schemas.answer::<RoleAssignment>(), "The role is given")
-            .fails(&[409]),
-        at("delete", "/{id}/roles", "removeRole", "Takes a role away")
-            .takes(schemas.request::<RoleAssignment>())
-            .deletes()
-            .fails(&[409]),
+        Operation::new("get", paths::SESSIONS, "listSessions", "Lists open sessions")
+            .query("principalId", text(), "Whose; others' are for owners")
+            .answers(200, schemas.answer::<ArmList<SessionSummary>>(), "Newest first"),
+        Operation::new("delete", paths::SESSIONS, "endOtherSessions", "Ends the caller's others")
+            .answers(200, schemas.answer::<SessionsClosed>(), "How many there were"),
+        Operation::new("delete", &one, "endSession", "Ends a session").deletes(),
     ]
 }
 
-fn token_error() -> Value {
-    json!({
-        "type": "object",
-        "required": ["error", "error_description"],
-        "properties": {
-            "error": {"type": "string"},
-            "error_description": {"type": "string"},
-            "error_codes": {"type": "array", "items": {"type": "integer"}},
-            "timestamp": {"type": "string"},
-            "trace_id": {"type": ["string", "null"]},
-            "correlation_id": {"type": ["string", "null"]},
-        },
-    })
-}
-
-fn discovery() -> Value {
-    json!({
-        "type": "object",
-        "required": ["issuer", "token_endpoint", "jwks_uri"],
-        "properties": {
-            "issuer": {"type": "string"},
-            "token_endpoint": {"type": "string"},
-            "authorization_endpoint": {"type": "string"},
-            "jwks_uri": {"type": "string"},
-        },
-    })
+/// A browser is led here, from page to page.
+fn outside() -> Vec<Operation> {
+    vec![
+        Operation::new(
+            "get",
+            paths::OUTSIDE_SIGN_IN,
+            "departToIssuer",
+            "Leads a browser to the outside issuer",
+        )
+        .open()
+        .query("returnTo", text(), "The page of the console to come back to")
+        .leads_on("To the issuer")
+        .fails(&[404]),
+        Operation::new(
+            "get",
+            paths::OUTSIDE_CALLBACK,
+            "arriveFromIssuer",
+            "Where the outside issuer leads back to",
+        )
+        .open()
+        .query("state", text(), "What the departure said")
+        .query("code", text(), "What the issuer gave")
+        .leads_on("To the console, signed in, or to the sign-in page with `?error=`")
+        .fails(&[404]),
+    ]
 }

@@ -1,6 +1,6 @@
 //! One operation, described step by step.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::{Value, json};
 
@@ -10,8 +10,9 @@ use crate::family::Family;
 pub(super) struct Operation {
     method: &'static str,
     path: String,
-    id: &'static str,
+    id: Cow<'static, str>,
     summary: &'static str,
+    description: Option<&'static str>,
     family: Family,
     parameters: Vec<Value>,
     body: Option<Value>,
@@ -24,7 +25,7 @@ impl Operation {
     pub(super) fn new(
         method: &'static str,
         path: &str,
-        id: &'static str,
+        id: impl Into<Cow<'static, str>>,
         summary: &'static str,
     ) -> Self {
         let path = path.replace("{*", "{");
@@ -39,8 +40,9 @@ impl Operation {
             .collect();
         let operation = Self {
             method,
-            id,
+            id: id.into(),
             summary,
+            description: None,
             family: Family::of(&path),
             parameters,
             body: None,
@@ -49,6 +51,12 @@ impl Operation {
             path,
         };
         operation.fails(&[400, 401, 403, 404])
+    }
+
+    /// What the summary has no room for.
+    pub(super) fn explained(mut self, text: &'static str) -> Self {
+        self.description = Some(text);
+        self
     }
 
     /// Open to everybody.
@@ -132,6 +140,22 @@ impl Operation {
             .tells(202, "Retry-After", "Seconds until asking makes sense")
     }
 
+    /// A POST that may be sent again: the first answer to its key is given for a day.
+    pub(super) fn repeatable(self) -> Self {
+        let key = json!({"type": "string", "minLength": 1, "maxLength": 255});
+        let says = "The same key with the same body gives the first answer again, for 24 hours";
+        self.header("Idempotency-Key", key, says).fails(&[422])
+    }
+
+    /// Leads a browser on.
+    pub(super) fn leads_on(self, says: &str) -> Self {
+        self.empty(303, says).tells(303, "Location", "Where to go").tells(
+            303,
+            "Set-Cookie",
+            "What the way needs",
+        )
+    }
+
     /// A header of an answer.
     pub(super) fn tells(mut self, status: u16, name: &str, says: &str) -> Self {
         if let Some(answer) = self.answers.get_mut(&status) {
@@ -182,8 +206,8 @@ impl Operation {
     }
 
     #[cfg(test)]
-    pub(super) fn id(&self) -> &'static str {
-        self.id
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     pub(super) fn into_json(self) -> Value {
@@ -198,6 +222,9 @@ impl Operation {
             "parameters": self.parameters,
             "responses": answers,
         });
+        if let Some(text) = self.description {
+            operation["description"] = json!(text);
+        }
         if let Some(body) = self.body {
             operation["requestBody"] = body;
         }
@@ -225,6 +252,7 @@ fn reason(status: u16) -> &'static str {
         409 => "The state of a resource stands in the way",
         413 => "A limit was exceeded; the message names it",
         415 => "The body is of a media type or encoding that is not taken",
+        422 => "The key came with another request before",
         416 => "The range begins beyond the end",
         429 => "Too many attempts",
         500 => "The model failed while running",

@@ -21,7 +21,7 @@ pub(crate) fn compile(onnx: &[u8], options: &Options) -> Result<Compiled, Compil
         Err(refusal @ (CompileError::Unsupported(_) | CompileError::Invalid { .. })) => {
             // Read again rather than kept: most models have no use for a second copy of their weights.
             let proto = import::read(onnx, &options.limits)?;
-            match dynamic::compile(&proto, source_of(onnx), options) {
+            match dynamic::compile(proto, source_of(onnx), options) {
                 Ok(compiled) => compiled,
                 Err(second) => return Err(the_clearer(refusal, second)),
             }

@@ -29,23 +29,24 @@ use shared::UnsupportedOperator;
 use tract_onnx::pb::ModelProto;
 
 use crate::error::CompileError;
-use crate::{Compiled, Options, operators};
+use crate::{Compiled, Options, import, operators};
 
 static OPERATORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/operators.wasm"));
 
 /// Compiles a model for the dynamic tier, or lists every operator that it lacks.
 pub(crate) fn compile(
-    proto: &ModelProto,
+    mut proto: ModelProto,
     source: String,
     options: &Options,
 ) -> Result<Compiled, CompileError> {
-    let unsupported = unsupported(proto);
+    let zipped = proto.graph.as_mut().map(import::unzip).transpose()?.unwrap_or_default();
+    let unsupported = unsupported(&proto);
     if !unsupported.is_empty() {
         return Err(CompileError::Unsupported(unsupported));
     }
-    let ports = ports::Ports::of(proto)?;
-    let signature = ports.signature(options.profile, source);
-    let (wasm, plan) = emit::emit(proto, &ports, &signature)?;
+    let mut ports = ports::Ports::of(&proto)?;
+    let signature = ports.describe(&proto, &zipped, options.profile, source);
+    let (wasm, plan) = emit::emit(&proto, &ports, &signature)?;
     Ok(Compiled { wasm, signature, plan })
 }
 

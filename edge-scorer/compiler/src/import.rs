@@ -1,7 +1,7 @@
 //! From bytes to tract's typed, decluttered graph, or to a reason why not.
 //!
 //! `sniff` recognises what is not ONNX; `screen` checks limits and structure before anything is
-//! believed; `rewrite` turns what has no tensor form (ZipMap) into something that has; then tract
+//! believed; `functions` puts the model's own functions where they are called; `rewrite` turns what has no tensor form (ZipMap) into something that has; then tract
 //! parses, infers types and shapes over symbolic dimensions, and simplifies.
 //!
 //! # Invariants
@@ -12,20 +12,24 @@
 
 mod external;
 mod facts;
+mod functions;
 mod quantised;
 mod rewrite;
 mod screen;
+mod sequences;
 mod sniff;
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use shared::Label;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::{Framework, InferenceModelExt, TypedModel};
 use tract_onnx::tract_hir::internal::{InferenceModel, Symbol};
 
-pub(crate) use self::{external::inline, facts::SymbolFact};
+pub(crate) use self::{
+    external::inline,
+    facts::SymbolFact,
+    rewrite::{Zipped, unzip},
+};
 use crate::error::{CompileError, Limits};
 use crate::{layers, ml};
 
@@ -37,7 +41,7 @@ pub(crate) struct Imported {
     /// The symbols of the shapes, in the order of `prepare`'s parameters.
     pub(crate) symbols: Vec<SymbolFact>,
     /// The classes that `ZipMap` nodes gave to outputs.
-    pub(crate) zipped: HashMap<String, Vec<Label>>,
+    pub(crate) zipped: Zipped,
 }
 
 /// How the first axis of inputs with a fixed batch of 1 is read.
@@ -64,8 +68,11 @@ pub(crate) fn read(onnx: &[u8], limits: &Limits) -> Result<ModelProto, CompileEr
     let mut proto =
         fenced("its encoding is broken", || tract_onnx::onnx().proto_model_for_read(&mut &*onnx))
             .map_err(|_| sniff::not_readable())?;
+    // What a body of a function holds is screened where it is called.
+    functions::inline(&mut proto, limits)?;
     screen::screen(&proto, limits)?;
     quantised::expand(&mut proto);
+    sequences::split(&mut proto);
     Ok(proto)
 }
 

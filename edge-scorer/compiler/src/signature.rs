@@ -34,7 +34,7 @@ pub(crate) fn describe(
         specs(imported, output_names.into_iter().zip(output_outlets.iter().copied()))?;
     name_columns(&imported.proto, &mut inputs);
     add_examples(imported, &mut inputs);
-    add_roles(imported, &mut outputs);
+    add_roles(output_classes(imported, &outputs), &mut outputs);
 
     Ok(Signature {
         contract: CONTRACT,
@@ -100,7 +100,7 @@ fn metadata<'a>(proto: &'a ModelProto, key: &str) -> Option<&'a str> {
 }
 
 /// Column names: `feature_names` of the metadata, else the names of several one-value inputs.
-fn name_columns(proto: &ModelProto, inputs: &mut [TensorSpec]) {
+pub(crate) fn name_columns(proto: &ModelProto, inputs: &mut [TensorSpec]) {
     let names: Option<Vec<String>> =
         metadata(proto, "feature_names").and_then(|text| serde_json::from_str(text).ok());
     match inputs {
@@ -189,8 +189,7 @@ fn plausible(element_type: ElementType, range: Option<(f32, f32)>) -> Json {
 }
 
 /// Which output is the label, the probabilities or the value.
-fn add_roles(imported: &Imported, outputs: &mut [TensorSpec]) {
-    let classes = output_classes(imported, outputs);
+pub(crate) fn add_roles(classes: Option<Vec<Label>>, outputs: &mut [TensorSpec]) {
     let class_count = |shape: &[Dim]| match shape {
         [_, Dim::Fixed(classes)] => Some(*classes as usize),
         _ => None,
@@ -225,6 +224,35 @@ fn add_roles(imported: &Imported, outputs: &mut [TensorSpec]) {
     {
         only.role = Some(Role::Value);
     }
+}
+
+/// The classes that a file's last classifier, or the list that labels are looked up in, tells apart.
+pub(crate) fn classes_of(proto: &ModelProto) -> Option<Vec<Label>> {
+    let graph = proto.graph.as_ref()?;
+    graph.node.iter().rev().filter(|node| node.domain == "ai.onnx.ml").find_map(|node| {
+        if node.op_type == "ArrayFeatureExtractor" {
+            let list = node.input.first()?;
+            let tensor = graph.initializer.iter().find(|tensor| tensor.name == *list)?;
+            return match ml::attributes::tensor_values(tensor, list).ok()? {
+                ml::attributes::TensorValues::Ints(labels, _) => {
+                    Some(labels.into_iter().map(Label::Int).collect())
+                }
+                ml::attributes::TensorValues::Texts(labels) => {
+                    Some(labels.into_iter().map(Label::Text).collect())
+                }
+                _ => None,
+            };
+        }
+        let texts = ml::attributes::strings(node, "classlabels_strings").ok()?;
+        let ints = ["classlabels_ints", "classlabels_int64s"]
+            .map(|name| ml::attributes::ints(node, name).to_vec())
+            .concat();
+        let labels: Vec<Label> = match texts.is_empty() {
+            false => texts.into_iter().map(Label::Text).collect(),
+            true => ints.into_iter().map(Label::Int).collect(),
+        };
+        (!labels.is_empty()).then_some(labels)
+    })
 }
 
 /// The classes: what ZipMap named, else what a classifier of the graph has.

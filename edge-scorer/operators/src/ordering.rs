@@ -38,7 +38,7 @@ fn non_zero(node: &Node) -> Done {
 }
 
 /// A total order: what is no number comes last.
-fn order<T: Number>(a: T, b: T) -> Ordering {
+pub(crate) fn order<T: Number>(a: T, b: T) -> Ordering {
     a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }
 

@@ -14,7 +14,7 @@ operators! {
 }
 
 /// How windows lie on the axes of space.
-struct Window {
+pub(crate) struct Window {
     axes: usize,
     /// Of the window, of the input, of the answer.
     kernel: Dims,
@@ -27,7 +27,7 @@ struct Window {
 }
 
 impl Window {
-    fn of(node: &Node, x: &Tensor, kernel: &[i64]) -> Result<Self, Failure> {
+    pub(crate) fn of(node: &Node, x: &Tensor, kernel: &[i64]) -> Result<Self, Failure> {
         let dims = x.dims();
         let axes = dims.len().checked_sub(2).ok_or(Failure::Unacceptable)?;
         if axes == 0 || kernel.len() != axes {
@@ -90,13 +90,13 @@ impl Window {
         Ok(window)
     }
 
-    fn places(&self) -> usize {
+    pub(crate) fn places(&self) -> usize {
         product(&self.output).unwrap_or(0)
     }
 
     /// Visits what lies in the input of the window at a place of the answer; answers how many of
     /// the window's places lie in the padded input.
-    fn taps(&self, place: usize, mut visit: impl FnMut(usize, usize)) -> usize {
+    pub(crate) fn taps(&self, place: usize, mut visit: impl FnMut(usize, usize)) -> usize {
         let (input, output) = (self.input.strides(), self.output.strides());
         let kernel = self.kernel.strides();
         let mut padded = 0;

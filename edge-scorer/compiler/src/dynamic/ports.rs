@@ -4,7 +4,7 @@
 //! have the file's names or, without one, the input's and the axis'. An output's open dimensions
 //! are `"?"`, but for a first axis that the file calls what it calls the inputs' rows.
 
-use shared::{Dim, ElementType, Profile, Signature, Symbol, TensorSpec};
+use shared::{Dim, ElementType, Profile, Role, Signature, Symbol, TensorSpec};
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
 use tract_onnx::pb::type_proto::Value;
@@ -12,6 +12,8 @@ use tract_onnx::pb::{ModelProto, ValueInfoProto};
 
 use super::image::MAX_RANK;
 use crate::error::CompileError;
+use crate::import::Zipped;
+use crate::signature;
 
 const ROWS: &str = "rows";
 const UNKNOWN: &str = "?";
@@ -117,7 +119,41 @@ impl Ports {
         Ok(Port { name: info.name.clone(), kind: tensor.elem_type as u32, element, dims })
     }
 
-    pub(super) fn signature(&self, profile: Profile, source: String) -> Signature {
+    /// The signature, with roles where the outputs are those of a classifier or of a regression.
+    ///
+    /// A label and its probabilities are one a row, whatever the file leaves open: a run that
+    /// answers another number fails.
+    pub(super) fn describe(
+        &mut self,
+        proto: &ModelProto,
+        zipped: &Zipped,
+        profile: Profile,
+        source: String,
+    ) -> Signature {
+        let mut signature = self.signature(profile, source.clone());
+        let names = self.outputs.iter().map(|output| &output.name);
+        let classes = names
+            .filter_map(|name| zipped.get(name).cloned())
+            .next()
+            .or_else(|| signature::classes_of(proto));
+        signature::add_roles(classes.clone(), &mut signature.outputs);
+        let rows = self.symbols.iter().position(|symbol| symbol.name == ROWS);
+        if let Some(rows) = rows
+            && signature.output_with(Role::Probabilities).is_some()
+        {
+            for (port, spec) in self.outputs.iter_mut().zip(&signature.outputs) {
+                if spec.role.is_some() && port.dims.first() == Some(&PortDim::Unknown) {
+                    port.dims[0] = PortDim::Symbol(rows);
+                }
+            }
+            signature = self.signature(profile, source);
+            signature::add_roles(classes, &mut signature.outputs);
+        }
+        signature::name_columns(proto, &mut signature.inputs);
+        signature
+    }
+
+    fn signature(&self, profile: Profile, source: String) -> Signature {
         let specs = |ports: &[Port]| ports.iter().map(|port| self.spec(port)).collect();
         Signature {
             contract: 1,

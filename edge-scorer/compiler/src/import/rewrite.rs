@@ -4,16 +4,21 @@ use std::collections::HashMap;
 
 use shared::Label;
 use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
 use tract_onnx::pb::type_proto::{Tensor, Value};
-use tract_onnx::pb::{ModelProto, NodeProto, StringStringEntryProto, TypeProto};
+use tract_onnx::pb::{
+    GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorShapeProto, TypeProto,
+};
 
 use crate::error::CompileError;
 use crate::ml::{self, attributes};
 
+/// The classes of the outputs that were maps.
+pub(crate) type Zipped = HashMap<String, Vec<Label>>;
+
 /// Rewrites the model in place; answers the classes of the outputs that were maps.
-pub(crate) fn rewrite(model: &mut ModelProto) -> Result<HashMap<String, Vec<Label>>, CompileError> {
-    let mut zipped = HashMap::new();
-    let Some(graph) = &mut model.graph else { return Ok(zipped) };
+pub(crate) fn rewrite(model: &mut ModelProto) -> Result<Zipped, CompileError> {
+    let Some(graph) = &mut model.graph else { return Ok(Zipped::new()) };
     let outputs: Vec<String> = graph.output.iter().map(|output| output.name.clone()).collect();
     ml::join_tokenizers(&mut graph.node, &outputs);
     ml::axes_as_attributes(graph);
@@ -29,6 +34,14 @@ pub(crate) fn rewrite(model: &mut ModelProto) -> Result<HashMap<String, Vec<Labe
         if node.name.is_empty() {
             node.name = format!("{}_{index}", node.op_type);
         }
+    }
+    unzip(graph)
+}
+
+/// Turns every `ZipMap` into the tensor that it is made of; answers the classes by output.
+pub(crate) fn unzip(graph: &mut GraphProto) -> Result<Zipped, CompileError> {
+    let mut zipped = Zipped::new();
+    for node in &mut graph.node {
         if node.op_type == "ZipMap" && node.domain == "ai.onnx.ml" {
             let (Some(output), classes) = (node.output.first().cloned(), zip_classes(node)?) else {
                 return Err(CompileError::invalid(format!("ZipMap `{}` has no output", node.name)));
@@ -40,8 +53,14 @@ pub(crate) fn rewrite(model: &mut ModelProto) -> Result<HashMap<String, Vec<Labe
         }
     }
     for output in &mut graph.output {
-        if zipped.contains_key(&output.name) {
-            let tensor = Tensor { elem_type: DataType::Float as i32, shape: None };
+        if let Some(classes) = zipped.get(&output.name) {
+            let count = dimension::Value::DimValue(classes.len() as i64);
+            let dim = vec![
+                Dimension::default(),
+                Dimension { value: Some(count), ..Dimension::default() },
+            ];
+            let shape = Some(TensorShapeProto { dim });
+            let tensor = Tensor { elem_type: DataType::Float as i32, shape };
             output.r#type =
                 Some(TypeProto { value: Some(Value::TensorType(tensor)), ..TypeProto::default() });
         }

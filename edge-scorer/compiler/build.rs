@@ -21,9 +21,12 @@ fn build(crate_name: &str, opt_level: &str) {
     let target_dir = out_dir.join("kernels");
 
     let status = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"))
-        .args(["build", "--release", "--locked", "--lib"])
+        .args(["rustc", "--release", "--locked", "--lib", "--crate-type", "cdylib"])
         .args(["--manifest-path", &format!("../{crate_name}/Cargo.toml")])
         .args(["--target", "wasm32-unknown-unknown"])
+        // A segment for each table, and where its address is used: so the compiler drops those that a
+        // module does not need (`emit/tables.rs`).
+        .args(["--", "-Clink-arg=--emit-relocs", "-Clink-arg=--no-merge-data-segments"])
         .env("CARGO_TARGET_DIR", &target_dir)
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level)
         .env("CARGO_PROFILE_RELEASE_LTO", "fat")

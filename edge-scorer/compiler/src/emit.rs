@@ -6,7 +6,7 @@
 //! # Invariants
 //! - The module exports only what the module contract names, and imports nothing but the functions of
 //!   `linalg` that its plan calls.
-//! - Kernels that the plan does not call are not in the module.
+//! - Kernels that the plan does not call are not in the module, nor are tables that only they read.
 //! - `run` goes through its calls once, in order: whatever loops, loops in a kernel, over counts
 //!   that are constants or come from the symbols.
 
@@ -14,6 +14,7 @@ mod expression;
 mod ports;
 mod prepare;
 mod sections;
+mod tables;
 
 use shared::Signature;
 use walrus::ir::{UnaryOp, Value};
@@ -24,6 +25,7 @@ use walrus::{
 
 use self::expression::push_extent;
 pub(crate) use self::sections::custom_section;
+pub(crate) use self::tables::Tables;
 use crate::error::CompileError;
 use crate::plan::{Arg, HOST, Placement, Plan, Step};
 
@@ -85,6 +87,8 @@ pub(crate) fn emit(
         .map(walrus::Memory::id)
         .ok_or_else(|| CompileError::internal("the kernels have no memory"))?;
 
+    // Before anything is added: places in the file are those of the module.
+    let tables = Tables::of(KERNELS, &module);
     import_products(&mut module, plan);
     let (weights, base) = place_weights(&mut module, memory, plan)?;
     let mut global = || add_global(&mut module);
@@ -121,6 +125,9 @@ pub(crate) fn emit(
     }
     drop_custom_sections(&mut module);
     walrus::passes::gc::run(&mut module);
+    if let Some(tables) = tables {
+        tables.drop_unused(&mut module, memory);
+    }
 
     let signature = serde_json::to_vec(signature)
         .map_err(|error| CompileError::internal(format!("signature: {error}")))?;

@@ -11,7 +11,7 @@ use walrus::{
 use super::graph::{Block, Builder, LoopKind, Names, Step};
 use super::image::{DATA, DIMS, Image, KIND, RANK, TEXT};
 use super::ports::{Port, PortDim, Ports};
-use crate::emit::{PLAN_SECTION, SIGNATURE_SECTION, drop_custom_sections, heap_base};
+use crate::emit::{PLAN_SECTION, SIGNATURE_SECTION, Tables, drop_custom_sections, heap_base};
 use crate::error::CompileError;
 
 /// Bytes of a page of Wasm memory.
@@ -65,6 +65,7 @@ pub(super) fn emit(
         operators().ok_or_else(|| CompileError::internal("the operators cannot be read"))?;
     let memory = module.memories.iter().next().map(walrus::Memory::id);
     let memory = memory.ok_or_else(|| CompileError::internal("the operators have no memory"))?;
+    let tables = Tables::of(super::OPERATORS, &module);
     let graph = proto.graph.as_ref().ok_or_else(|| CompileError::invalid("there is no graph"))?;
 
     let base = usize::try_from(heap_base(&module)?).unwrap_or(0).next_multiple_of(64);
@@ -122,6 +123,9 @@ pub(super) fn emit(
     }
     drop_custom_sections(&mut module);
     walrus::passes::gc::run(&mut module);
+    if let Some(tables) = tables {
+        tables.drop_unused(&mut module, memory);
+    }
 
     let plan = print(&block, ports);
     let signature = serde_json::to_vec(signature)

@@ -13,6 +13,29 @@ const SUMMARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/coverage/README.md")
 /// Longest reason that is kept.
 const REASON: usize = 160;
 
+/// Why cases answer differently, by what their names contain: where the specification leaves room, and
+/// what is not mended yet.
+const EXPLAINED: &[(&str, &str)] = &[
+    ("training_dropout", "draws with numpy's generator: no other implementation answers the same"),
+    (
+        "_bf16",
+        "the expected values are summed in bfloat16; ours differ in the last place, from summing in double precision",
+    ),
+    (
+        "causal_fp16_expanded",
+        "the expected values are summed in float16; two of ours differ in the last place",
+    ),
+    (
+        "dft_inverse",
+        "the expected zeros carry single-precision noise of 2e-7 beyond the tolerance of 1e-7; ours are 3e-15",
+    ),
+    (
+        "castlike_",
+        "an input that is only a type has a first axis of 0, which is read as the number of rows",
+    ),
+    ("test_constant", "has no inputs: the module contract asks for one"),
+];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     Pass,
@@ -44,9 +67,25 @@ impl fmt::Display for State {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(why) = self.explained() {
+            return write!(f, "{}\t{}\t{why}", self.name, self.state);
+        }
         let flat: String = self.reason.split_whitespace().collect::<Vec<_>>().join(" ");
         let reason: String = flat.chars().take(REASON).collect();
         write!(f, "{}\t{}\t{reason}", self.name, self.state)
+    }
+}
+
+impl Row {
+    /// Why it answers differently, where that is known.
+    fn explained(&self) -> Option<&'static str> {
+        let why = EXPLAINED.iter().find(|(part, _)| self.name.contains(part))?.1;
+        (self.state == State::Wrong).then_some(why)
+    }
+
+    /// Whether it answers differently and nobody has said why.
+    pub(crate) fn is_riddle(&self) -> bool {
+        self.state == State::Wrong && self.explained().is_none()
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
     run(bench)
 }
 
-/// Writes `tests/coverage/node.tsv` with its summary, and `tests/coverage/estimators.tsv`.
+/// Writes `node.tsv` with its summary, `estimators.tsv` and `networks.tsv` in `tests/coverage`.
 pub(crate) fn coverage() -> Result<()> {
     python::prepare()?;
     step("running every node case", || {
@@ -50,6 +50,11 @@ pub(crate) fn coverage() -> Result<()> {
     step("fitting and comparing every estimator", || {
         let mut test = cargo(["test", "--release", "--workspace", "--test", "estimators"]);
         test.env("COVERAGE", "1");
+        run(test)
+    })?;
+    step("comparing networks of up to 574 MB", || {
+        let mut test = cargo(["test", "--release", "--workspace", "--test", "networks"]);
+        test.env("NETWORKS_WRITE", "1");
         run(test)
     })
 }
@@ -67,6 +72,11 @@ pub(crate) fn soak() -> Result<()> {
     })?;
     step("answering as ONNX Runtime does with networks of up to 574 MB", || {
         run(cargo(["test", "--release", "--workspace", "--test", "networks"]))
+    })?;
+    step("answering as ONNX Runtime does with every estimator", || {
+        let mut test = cargo(["test", "--release", "--workspace", "--test", "estimators"]);
+        test.env("COVERAGE", "1");
+        run(test)
     })?;
     step("fuzzing compiler and engine with 10,000 cases of each kind", || {
         let mut test = cargo(["test", "--release", "--workspace", "--test", "fuzz"]);

@@ -26,7 +26,7 @@ trusted-proxy = []
 proxy-header = "x-forwarded-for"
 model-hosts = []
 registry-plain-http = false
-observe-every = "5s"
+observe-every = "1s"
 score-timeout = "30s"
 max-score-body = "16MiB"
 max-management-body = "1MiB"
@@ -376,7 +376,7 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "URL", env = "EDGE_SCORER_OTLP_ENDPOINT", help_heading = "Log")]
     pub(crate) otlp_endpoint: Option<String>,
 
-    /// How often collected calls and traces are written to the data folder [default: 5s].
+    /// How often collected calls and traces are written to the data folder [default: 1s].
     #[arg(long, value_name = "TIME", env = "EDGE_SCORER_OBSERVE_EVERY", help_heading = "Log")]
     pub(crate) observe_every: Option<TimeSpan>,
 

@@ -59,7 +59,7 @@ impl ControlConfig {
             model_hosts: Vec::new(),
             registry: None,
             trace_export: None,
-            observe_every: Duration::from_secs(5),
+            observe_every: Duration::from_secs(1),
             limits: Limits::default(),
         }
     }

@@ -9,8 +9,8 @@
 //! - Reading sees everything that was handed over before.
 //!
 //! # Deliberately absent
-//! - Durability of the last seconds: what is collected or traced is written every few seconds, and a
-//!   crash loses what was not.
+//! - Durability of the last second: what is collected or traced is written every second unless the
+//!   operator says otherwise, and a crash loses what was not. Logs are in memory only.
 
 mod collecting;
 mod export;

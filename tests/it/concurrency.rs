@@ -21,11 +21,11 @@ async fn of_many_services_with_one_name_exactly_one_is_made() {
         "computeResource": { "id": "here", "type": "Cluster" },
     });
 
-    let answers = join_all((0..16).map(|_| client.post(&path, &request))).await;
+    let answers = join_all((0..64).map(|_| client.post(&path, &request))).await;
 
     let statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
     assert_eq!(statuses.iter().filter(|&&status| status == 202).count(), 1, "{statuses:?}");
-    assert_eq!(statuses.iter().filter(|&&status| status == 409).count(), 15, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|&&status| status == 409).count(), 63, "{statuses:?}");
     for answer in answers.iter().filter(|answer| answer.status == 409) {
         assert_eq!(answer.value()["code"], "NameTaken");
     }
@@ -39,12 +39,12 @@ async fn models_registered_at_once_count_without_gaps() {
     let client = edge.client().await;
     let stored = client.upload("iris.onnx", &fixtures::onnx("iris_logistic")).await;
 
-    let models: Vec<Model> = join_all((0..20).map(|_| client.register("iris", &stored.url))).await;
+    let models: Vec<Model> = join_all((0..64).map(|_| client.register("iris", &stored.url))).await;
 
     let versions: BTreeSet<u64> = models.iter().map(|model| model.version).collect();
-    assert_eq!(versions, (1..=20).collect());
+    assert_eq!(versions, (1..=64).collect());
     let ids: BTreeSet<_> = models.iter().map(|model| model.id).collect();
-    assert_eq!(ids.len(), 20);
+    assert_eq!(ids.len(), 64);
 }
 
 #[tokio::test]

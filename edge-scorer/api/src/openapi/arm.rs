@@ -71,6 +71,11 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             "listClusterKeys",
             "What older clients ask for before they publish",
         )
+        .explained(
+            "The group's store is reached with access tokens, so there is no key to hand out; images are \
+             pushed by the server itself, so there are no credentials of a registry either. The documented \
+             members are there and say so with empty texts.",
+        )
         .answers(200, schemas.answer::<ClusterKeys>(), "Empty texts for what there is nothing of"),
         paged(at(
             "get",

@@ -305,7 +305,9 @@ mod tests {
 
     #[test]
     fn what_may_be_null_keeps_its_type() {
-        let translated = schema(&json!({"type": ["string", "null"], "description": "Free text"}));
+        let translated = schema(
+            &json!({"type": ["string", "null"], "description": "Free text", "default": null}),
+        );
         assert_eq!(
             translated,
             json!({"type": "string", "x-nullable": true, "description": "Free text"})

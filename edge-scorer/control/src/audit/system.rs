@@ -2,7 +2,10 @@
 
 use std::{future::Future, sync::Arc};
 
-use super::{Request, TRAIL, Trail, Who};
+use super::{
+    Request, TRAIL,
+    trail::{Trail, Who},
+};
 use crate::random;
 
 /// `proof` of what needed none.

@@ -58,7 +58,7 @@ pub(crate) use progress::ProgressBar;
 pub(crate) use search_box::SearchBox;
 pub(crate) use secret::Secret;
 pub(crate) use shell::{Mark, NavItem, Shell};
-pub(crate) use table::Table;
+pub(crate) use table::{Rows, Table};
 pub(crate) use tabs::{Tab, Tabs};
 pub(crate) use theme::{LanguageChoice, ThemeChoice, wear_kept_theme};
 pub(crate) use toast::{ToastBox, use_toasts};

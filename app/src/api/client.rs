@@ -14,6 +14,7 @@ use super::{
     changes::{Change, Changes},
     failure::{EdgeError, Failure},
     reachable::Reachable,
+    read::read,
 };
 
 /// Talks to the server this page came from.
@@ -123,7 +124,7 @@ impl Answer {
     }
 
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, EdgeError> {
-        serde_json::from_str(&self.text).map_err(EdgeError::unreadable)
+        read(&self.text)
     }
 }
 

@@ -9,7 +9,7 @@ use shared::AsyncOperationStatus;
 use wasm_bindgen::{JsCast as _, prelude::Closure};
 use web_sys::{EventSource, MessageEvent};
 
-use super::account::AccountClient;
+use super::{account::AccountClient, read::read};
 
 impl AccountClient {
     /// Calls `news` with every operation that changes, and `opened` each time the stream begins.
@@ -32,7 +32,7 @@ fn watch<T: DeserializeOwned>(
     let Ok(source) = EventSource::new(&shared::paths::versioned(path)) else { return };
     let heard = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
         let text = event.data().as_string();
-        if let Some(value) = text.and_then(|text| serde_json::from_str(&text).ok()) {
+        if let Some(value) = text.and_then(|text| read(&text).ok()) {
             news(value);
         }
     });

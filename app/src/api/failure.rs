@@ -3,6 +3,8 @@
 use serde_json::Value;
 use shared::{ArmErrorBody, ErrorBody, ErrorCode, ErrorDetail};
 
+use super::read::read;
+
 /// Which way a call failed; decides what the visitor can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
@@ -53,6 +55,10 @@ impl EdgeError {
         Self::bare(Failure::Unreadable, error.to_string())
     }
 
+    pub(super) fn misread(why: String) -> Self {
+        Self::bare(Failure::Unreadable, why)
+    }
+
     /// A promised part of the answer is not there.
     pub(super) fn lacking(part: &str) -> Self {
         Self::bare(Failure::Unreadable, part.to_owned())
@@ -70,11 +76,11 @@ impl EdgeError {
             _ => Failure::Server,
         };
         let mut error = Self { request_id, ..Self::bare(failure, String::new()) };
-        if let Ok(body) = serde_json::from_str::<ErrorBody>(text) {
+        if let Ok(body) = read::<ErrorBody>(text) {
             (error.code, error.message, error.details) = (body.code, body.message, body.details);
-        } else if let Ok(ArmErrorBody { error: body }) = serde_json::from_str(text) {
+        } else if let Ok(ArmErrorBody { error: body }) = read(text) {
             (error.code, error.message, error.details) = (body.code, body.message, body.details);
-        } else if let Ok(Value::Object(body)) = serde_json::from_str(text) {
+        } else if let Ok(Value::Object(body)) = read(text) {
             let said = body.get("error_description").or_else(|| body.get("error"));
             error.message = said.and_then(Value::as_str).unwrap_or_default().to_owned();
         }

@@ -18,7 +18,7 @@ use wasm_bindgen::{JsCast as _, prelude::Closure};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{EventSource, MessageEvent};
 
-use super::{account::AccountClient, failure::EdgeError};
+use super::{account::AccountClient, failure::EdgeError, read::read};
 
 /// First pause before a stream that the browser gave up is opened again; it doubles from there.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -79,7 +79,7 @@ fn follow<T: DeserializeOwned + 'static>(
         }
         last.set(id);
         let text = event.data().as_string();
-        if let Some(second) = text.and_then(|text| serde_json::from_str(&text).ok()) {
+        if let Some(second) = text.and_then(|text| read(&text).ok()) {
             heard(second);
         }
     });

@@ -7,7 +7,7 @@ use super::{
     icon::{Glyph, Icon},
 };
 use crate::{
-    api::{EdgeError, Phase, Query},
+    api::{Fetched, Known, Phase, Query},
     text::t,
 };
 
@@ -17,26 +17,20 @@ use crate::{
 pub(crate) fn Loaded<T, V>(
     query: Query<T>,
     /// Builds the content over the value.
-    children: impl Fn(Signal<T>) -> V + Send + Sync + 'static,
+    children: impl Fn(Known<T>) -> V + Send + Sync + 'static,
 ) -> impl IntoView
 where
     T: Clone + PartialEq + Send + Sync + 'static,
     V: IntoView + 'static,
 {
-    let build = move || {
-        let value = query.value().get_untracked();
-        value.map(|value| children(Signal::from(value)).into_any()).into_any()
-    };
-    stages(query.phase(), query.failure(), Callback::new(move |()| query.retry()), Box::new(build))
+    let build = move || query.known().map(|known| children(known).into_any()).into_any();
+    stages(query.fetched(), Box::new(build))
 }
 
 /// What does not depend on the value's type.
-fn stages(
-    phase: Memo<Phase>,
-    failure: RwSignal<Option<EdgeError>>,
-    retry: Callback<()>,
-    build: Box<dyn Fn() -> AnyView + Send + Sync>,
-) -> AnyView {
+fn stages(fetched: Fetched, build: Box<dyn Fn() -> AnyView + Send + Sync>) -> AnyView {
+    let (phase, failure) = (fetched.phase(), fetched.failure());
+    let retry = Callback::new(move |()| fetched.retry());
     let note = move || failure.get().map(|error| view! { <FailureNote error retry /> }.into_any());
     let content = move || match phase.get() {
         Phase::Waiting => view! { <Waiting /> }.into_any(),

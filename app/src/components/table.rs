@@ -4,11 +4,34 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 
+use crate::api::Known;
+
 /// A row as the table keeps it: what tells it apart, and how it is drawn.
 #[derive(Clone)]
 struct KeyedRow {
     key: String,
     build: Arc<dyn Fn() -> AnyView + Send + Sync>,
+}
+
+/// Where a table gets its rows.
+pub(crate) struct Rows<T>(Box<dyn Fn() -> Vec<T> + Send + Sync>);
+
+impl<T: Clone + Send + Sync + 'static> From<Known<Vec<T>>> for Rows<T> {
+    fn from(known: Known<Vec<T>>) -> Self {
+        Self(Box::new(move || known.get()))
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> From<Vec<T>> for Rows<T> {
+    fn from(rows: Vec<T>) -> Self {
+        Self(Box::new(move || rows.clone()))
+    }
+}
+
+impl<T, F: Fn() -> Vec<T> + Send + Sync + 'static> From<F> for Rows<T> {
+    fn from(rows: F) -> Self {
+        Self(Box::new(rows))
+    }
 }
 
 /// A table over a list.
@@ -19,7 +42,7 @@ pub(crate) fn Table<T, R, V>(
     caption: String,
     /// Headings of the columns.
     columns: Vec<&'static str>,
-    rows: Signal<Vec<T>>,
+    #[prop(into)] rows: Rows<T>,
     /// Tells rows apart and changes when a row's content does.
     key: fn(&T) -> String,
     /// One `<tr>`, its first cell a `<th scope="row">`.
@@ -31,11 +54,11 @@ where
     V: IntoView + 'static,
 {
     let keyed = move || {
-        let keep = |value: &T| {
-            let (key, value, row) = (key(value), value.clone(), row.clone());
+        let keep = |value: T| {
+            let (key, row) = (key(&value), row.clone());
             KeyedRow { key, build: Arc::new(move || row(value.clone()).into_any()) }
         };
-        rows.with(|rows| rows.iter().map(keep).collect::<Vec<_>>())
+        (rows.0)().into_iter().map(keep).collect::<Vec<_>>()
     };
     table(caption, columns, Box::new(keyed))
 }

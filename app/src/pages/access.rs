@@ -78,7 +78,7 @@ fn WhoAmI() -> impl IntoView {
             <Table
                 caption=t().roles
                 columns=vec![t().role, t().scope]
-                rows=Signal::stored(me.roles)
+                rows=me.roles
                 key=|held| format!("{}{}", held.role, held.scope)
                 row=|held: shared::RoleAssignment| {
                     view! {

@@ -116,7 +116,7 @@ pub(crate) fn DesignPage() -> impl IntoView {
             <Table
                 caption=t().models
                 columns=vec![t().name, t().size]
-                rows=Signal::stored(vec![("iris", "1 kB"), ("wine", "29 kB")])
+                rows=vec![("iris", "1 kB"), ("wine", "29 kB")]
                 key=|row| row.0.to_owned()
                 row=|(name, size): (&'static str, &'static str)| {
                     view! {

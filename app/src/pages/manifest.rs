@@ -8,7 +8,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::state::State;
 use crate::{
-    api::{EdgeError, Query},
+    api::{EdgeError, Known, Query},
     app::use_account,
     components::{
         Button, ButtonKind, ConfirmDialog, CopyButton, Crumb, Empty, FailureNote, Field, Glyph,
@@ -115,7 +115,7 @@ fn Details(manifest: Manifest) -> impl IntoView {
 }
 
 #[component]
-fn Images(images: Signal<Vec<Image>>) -> impl IntoView {
+fn Images(images: Known<Vec<Image>>) -> impl IntoView {
     let account = use_account();
     let row = move |image: Image| {
         let href = account.href(Page::Image(image.id));

@@ -116,7 +116,7 @@ fn as_table(graph: &Graph) -> AnyView {
         <Table
             caption=t().graph_title
             columns=vec![t().operator, t().name, t().reads_from]
-            rows=Signal::stored(rows)
+            rows
             key=|(place, ..)| place.to_string()
             row=|(_, node, sources): (usize, GraphNode, String)| {
                 let shown = drawn(&node);

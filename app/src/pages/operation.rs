@@ -11,7 +11,7 @@ use super::{
     state::{State, operation_word, state_word},
 };
 use crate::{
-    api::{EdgeError, Query},
+    api::{EdgeError, Known, Query},
     app::use_account,
     components::{
         Button, ButtonKind, ConfirmDialog, CopyButton, Crumb, FailureNote, Glyph, Icon, KeyValue,
@@ -59,7 +59,7 @@ pub(crate) fn OperationPage(id: OperationId) -> impl IntoView {
 }
 
 #[component]
-fn Body(operation: Signal<AsyncOperationStatus>) -> impl IntoView {
+fn Body(operation: Known<AsyncOperationStatus>) -> impl IntoView {
     let account = use_account();
     let running = Memo::new(move |_| operation.with(|it| !it.state.is_final()));
     let progress = move || {

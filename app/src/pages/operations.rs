@@ -9,7 +9,7 @@ use crate::{
     api::{Query, last_segment},
     app::{CurrentAccount, use_account},
     components::{
-        Button, ButtonKind, Empty, Glyph, Loaded, Moment, PageHeader, SelectField, Table,
+        Button, ButtonKind, Empty, Glyph, Loaded, Moment, PageHeader, Rows, SelectField, Table,
         use_toasts,
     },
     navigation::use_navigation,
@@ -30,11 +30,7 @@ pub(crate) fn OperationsPage() -> impl IntoView {
     let operations = Query::new(move || fetching.clone().list_operations(SHOWN as u32));
     // News come by themselves; whatever was missed while the stream was down is asked for.
     client.watch_operations(
-        move |news| {
-            if let Some(known) = operations.value().get_untracked() {
-                known.try_update(|list| merge(list, news));
-            }
-        },
+        move |news| operations.change(|list| merge(list, news)),
         move || operations.refetch(),
     );
     let (chosen_state, chosen_kind) = (
@@ -90,7 +86,7 @@ pub(crate) fn OperationsPage() -> impl IntoView {
                         />
                     }
                     .into_any(),
-                    _ => view! { <OperationRows operations=fitting /> }.into_any(),
+                    _ => view! { <OperationRows operations=move || fitting.get() /> }.into_any(),
                 }
             }
         </Loaded>
@@ -118,9 +114,7 @@ fn fitting(all: &[AsyncOperationStatus], state: &str, kind: &str) -> Vec<AsyncOp
 
 /// The table of operations.
 #[component]
-pub(crate) fn OperationRows(
-    #[prop(into)] operations: Signal<Vec<AsyncOperationStatus>>,
-) -> impl IntoView {
+pub(crate) fn OperationRows(#[prop(into)] operations: Rows<AsyncOperationStatus>) -> impl IntoView {
     view! {
         <Table
             caption=t().operations

@@ -11,7 +11,7 @@ use super::{
     service_records::Records, service_settings::Settings, state::State, try_it::TryIt,
 };
 use crate::{
-    api::{EdgeError, Query},
+    api::{EdgeError, Known, Query},
     app::use_account,
     components::{
         Button, CodeBlock, ConfirmDialog, CopyButton, Crumb, FailureNote, Glyph, KeyValue,
@@ -95,7 +95,7 @@ pub(crate) fn ServicePage(name: String) -> impl IntoView {
 }
 
 #[component]
-fn Summary(service: Signal<Service>) -> impl IntoView {
+fn Summary(service: Known<Service>) -> impl IntoView {
     let account = use_account();
     let facts = move || {
         let service = service.get();

@@ -6,7 +6,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::state::State;
 use crate::{
-    api::Query,
+    api::{Known, Query},
     app::use_account,
     compare::differing,
     components::{
@@ -19,7 +19,7 @@ use crate::{
 /// Newest first; every image but the serving one can be gone back to.
 #[component]
 pub(super) fn Deployments(
-    service: Signal<Service>,
+    service: Known<Service>,
     /// Tells the page that the service is no longer what it was.
     #[prop(into)]
     changed: Callback<()>,

@@ -5,7 +5,7 @@ use shared::{AuthKeys, KeyType, Service};
 use wasm_bindgen_futures::spawn_local;
 
 use crate::{
-    api::{AccountClient, EdgeError, Query},
+    api::{AccountClient, EdgeError, Known, Query},
     app::use_account,
     components::{
         Button, ButtonKind, ConfirmDialog, Empty, Glyph, KeyValue, KeyValues, Loaded, Panel,
@@ -25,7 +25,7 @@ pub(super) async fn fetch_keys(client: AccountClient, id: String) -> Result<Show
 
 /// The two keys.
 #[component]
-pub(super) fn Keys(service: Signal<Service>) -> impl IntoView {
+pub(super) fn Keys(service: Known<Service>) -> impl IntoView {
     let account = use_account();
     if !account.may_read_keys() {
         return view! { <Empty glyph=Glyph::Key title=t().keys_forbidden hint=t().keys_forbidden_hint /> }
@@ -53,7 +53,7 @@ fn OneKey(
     which: KeyType,
     id: Memo<String>,
     keys: Query<ShownKeys>,
-    shown: Signal<ShownKeys>,
+    shown: Known<ShownKeys>,
 ) -> impl IntoView {
     let client = use_account().client;
     let toasts = use_toasts();

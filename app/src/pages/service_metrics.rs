@@ -7,7 +7,7 @@ use shared::Service;
 
 use super::live::{LiveCharts, NowFigures, SubjectChart, milliseconds};
 use crate::{
-    api::Query,
+    api::{Known, Query},
     app::use_account,
     components::{Loaded, Panel},
     navigation::use_navigation,
@@ -64,7 +64,7 @@ impl Range {
 
 /// The tab.
 #[component]
-pub(super) fn Metrics(service: Signal<Service>) -> impl IntoView {
+pub(super) fn Metrics(service: Known<Service>) -> impl IntoView {
     let account = use_account();
     let asked = use_navigation().query("range");
     let range = Memo::new(move |_| {

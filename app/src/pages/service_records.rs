@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use shared::{CollectedFile, LogEntry, LogLevel, Service, TraceRecord};
 
 use crate::{
-    api::Query,
+    api::{Known, Query},
     app::use_account,
     components::{
         ButtonKind, Empty, Glyph, LinkButton, Loaded, Moment, Panel, StateBadge, Table, Tone,
@@ -17,7 +17,7 @@ use crate::{
 
 /// The three lists.
 #[component]
-pub(super) fn Records(service: Signal<Service>) -> impl IntoView {
+pub(super) fn Records(service: Known<Service>) -> impl IntoView {
     let id = Memo::new(move |_| service.with(|it| it.id.to_string()));
     view! {
         <Log id />

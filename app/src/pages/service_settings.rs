@@ -6,7 +6,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::settings_form::{SettingsFields, SettingsForm};
 use crate::{
-    api::EdgeError,
+    api::{EdgeError, Known},
     app::use_account,
     components::{Button, ButtonKind, FailureNote, Panel, use_toasts},
     settings::Draft,
@@ -16,7 +16,7 @@ use crate::{
 /// The form; only what was changed is sent.
 #[component]
 pub(super) fn Settings(
-    service: Signal<Service>,
+    service: Known<Service>,
     /// Tells the page that the service is no longer what it was.
     #[prop(into)]
     changed: Callback<()>,

@@ -10,7 +10,7 @@ use super::{
     state::State,
 };
 use crate::{
-    api::Query,
+    api::{Known, Query},
     app::use_account,
     components::{
         ButtonKind, Empty, Glyph, LinkButton, Loaded, Moment, PageHeader, SearchBox, Table,
@@ -50,7 +50,7 @@ pub(crate) fn ServicesPage() -> impl IntoView {
 
 /// The table of services, or what to do while there is none.
 #[component]
-pub(crate) fn ServiceRows(services: Signal<Vec<Service>>) -> impl IntoView {
+pub(crate) fn ServiceRows(services: Known<Vec<Service>>) -> impl IntoView {
     let search = use_navigation().query("search");
     let empty = Memo::new(move |_| services.with(Vec::is_empty));
     let rows = Memo::new(move |_| {
@@ -86,8 +86,8 @@ pub(crate) fn ServiceRows(services: Signal<Vec<Service>>) -> impl IntoView {
                             t().updated,
                             t().actions,
                         ]
-                        rows=rows.into()
-                        key=|service| {
+                        rows=move || rows.get()
+                        key=|service: &Service| {
                             format!(
                                 "{}{}{}{}{}",
                                 service.id,

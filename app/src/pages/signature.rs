@@ -38,7 +38,7 @@ fn TensorTable(caption: &'static str, tensors: Vec<TensorSpec>) -> impl IntoView
         <Table
             caption
             columns=vec![t().name, t().element_type, t().shape, t().meaning]
-            rows=Signal::stored(tensors)
+            rows=tensors
             key=|tensor| tensor.name.clone()
             row=|tensor: TensorSpec| {
                 view! {
@@ -101,7 +101,7 @@ pub(crate) fn Unsupported(operators: Vec<UnsupportedOperator>) -> impl IntoView 
         <Table
             caption=t().unsupported_operators
             columns=vec![t().operator, t().nodes, t().what_helps]
-            rows=Signal::stored(operators)
+            rows=operators
             key=|operator| format!("{}:{}", operator.domain, operator.operator)
             row=|operator: UnsupportedOperator| {
                 view! {

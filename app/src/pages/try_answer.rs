@@ -138,7 +138,7 @@ pub(super) fn History(
                     <Table
                         caption=t().history
                         columns=vec!["#", t().state, t().round_trip, t().answer, t().actions]
-                        rows=attempt.history.into()
+                        rows=move || attempt.history.get()
                         key=|asked| asked.number.to_string()
                         row
                     />

@@ -5,7 +5,7 @@ use shared::Service;
 
 use super::service_keys::fetch_keys;
 use crate::{
-    api::Query,
+    api::{Known, Query},
     app::use_account,
     components::{CodeBlock, Panel},
     sample::{CodeLanguage, code},
@@ -18,7 +18,7 @@ const HIDDEN_KEY: &str = "••••••••";
 /// Sample code.
 #[component]
 pub(super) fn Code(
-    service: Signal<Service>,
+    service: Known<Service>,
     path: Memo<String>,
     text: RwSignal<String>,
 ) -> impl IntoView {

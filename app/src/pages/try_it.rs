@@ -15,7 +15,7 @@ use super::{
     try_tab::InThisTab,
 };
 use crate::{
-    api::{EdgeClient, EdgeError, Query, ScoreAnswer, same_origin},
+    api::{EdgeClient, EdgeError, Known, Query, ScoreAnswer, same_origin},
     app::use_account,
     components::{Button, ButtonKind, Glyph, Loaded, Panel},
     text::t,
@@ -23,7 +23,7 @@ use crate::{
 
 /// Calls a service.
 #[component]
-pub(super) fn TryIt(service: Signal<Service>) -> impl IntoView {
+pub(super) fn TryIt(service: Known<Service>) -> impl IntoView {
     let client = use_account().client;
     let image = Memo::new(move |_| service.with(|it| it.image_id));
     let signature = Query::new(move || client.clone().image_signature(image.get()));
@@ -46,7 +46,7 @@ pub(super) struct Attempt {
 }
 
 #[component]
-fn Call(service: Signal<Service>, signature: Signature) -> impl IntoView {
+fn Call(service: Known<Service>, signature: Signature) -> impl IntoView {
     let edge = expect_context::<EdgeClient>();
     let text = RwSignal::new(String::new());
     let attempt = Attempt {

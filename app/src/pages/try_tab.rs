@@ -8,6 +8,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::try_it::Attempt;
 use crate::{
+    api::Known,
     app::use_account,
     components::{Button, CodeBlock, Glyph, KeyValue, KeyValues, Panel, StateBadge, Tone},
     format::{bytes, duration},
@@ -26,7 +27,7 @@ struct Ran {
 /// The button and what comes of it.
 #[component]
 pub(super) fn InThisTab(
-    service: Signal<Service>,
+    service: Known<Service>,
     signature: StoredValue<Signature>,
     attempt: Attempt,
 ) -> impl IntoView {

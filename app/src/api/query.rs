@@ -45,10 +45,12 @@ impl<T> Copy for Known<T> {}
 type Anything = Arc<dyn Any + Send + Sync>;
 type Answer = Pin<Box<dyn Future<Output = Result<Anything, EdgeError>>>>;
 
+type Pause = Box<dyn Fn(&Anything) -> Option<Duration>>;
+
 /// What depends on the type.
 struct Rules {
     fetch: Box<dyn Fn() -> Answer>,
-    pause: Box<dyn Fn(&Anything) -> Option<Duration>>,
+    pause: Pause,
     same: fn(&Anything, &Anything) -> bool,
 }
 

@@ -1,10 +1,15 @@
-//! Random graphs of dense and element-wise operators against ONNX Runtime.
+//! Random graphs against ONNX Runtime: dense and element-wise operators, control flow, symbolic columns.
+//!
+//! What has control flow, or columns that only the rows tell, is compiled in the dynamic tier.
 
 use arbitrary::{Result, Unstructured};
 use engine::{Scorer, ScorerLimits, Tensor, TensorData, Trust};
 use tests::reference::{Reference, Values};
 
-use crate::proto::{self, Attribute, FLOAT, Graph, Message, attribute, floats, port};
+use crate::proto::{
+    self, Attribute, BOOL, FLOAT, Graph, INT64, Message, attribute, floats, ints, node, port,
+    tensor,
+};
 use crate::{seeded, targets};
 
 const ROWS: usize = 9;
@@ -25,7 +30,7 @@ impl Builder {
         attributes: &[Message],
         columns: usize,
     ) {
-        let name = format!("t{}", self.tensors.len());
+        let name = format!("t{}", self.graph.nodes.len());
         self.graph.nodes.push(proto::node(operator, domain, inputs, &[&name], attributes));
         self.tensors.push((name, columns));
     }
@@ -41,10 +46,136 @@ impl Builder {
         Ok(name)
     }
 
-    fn step(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
+    /// A few element-wise nodes from `from`, which end in `to`; they may read what is outside.
+    fn chain(
+        &mut self,
+        u: &mut Unstructured<'_>,
+        from: &str,
+        to: &str,
+        outside: &str,
+    ) -> Result<Vec<Message>> {
+        let (mut nodes, mut from) = (Vec::new(), from.to_owned());
+        let length = u.int_in_range(1..=3)?;
+        for index in 0..length {
+            let next = if index + 1 == length { to.to_owned() } else { format!("{to}.{index}") };
+            nodes.push(if u.arbitrary()? {
+                node(*u.choose(&["Relu", "Tanh", "Abs", "Neg"])?, "", &[&from], &[&next], &[])
+            } else {
+                let operator = *u.choose(&["Add", "Sub", "Mul", "Max"])?;
+                node(operator, "", &[&from, outside], &[&next], &[])
+            });
+            from = next;
+        }
+        Ok(nodes)
+    }
+
+    /// A loop, a scan or a choice; the name of what is inside begins with `k<n>`.
+    fn control(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
+        let (x, columns) = u.choose(&self.tensors)?.clone();
+        let k = format!("k{}", self.graph.nodes.len());
+        let name = |part: &str| format!("{k}.{part}");
+        let bias = self.constant(u, &[columns as i64])?;
+        let wide = Some(columns as i64);
+        let float = |part: &str, dims: &[Option<i64>]| port(&name(part), FLOAT, dims);
+        match u.int_in_range(0..=2)? {
+            0 => {
+                let mut nodes = vec![node("Identity", "", &[&name("on")], &[&name("still")], &[])];
+                nodes.extend(self.chain(u, &name("state"), &name("next"), &bias)?);
+                nodes.extend(self.chain(u, &name("next"), &name("kept"), &x)?);
+                let body = Graph {
+                    nodes,
+                    inputs: vec![
+                        port(&name("turn"), INT64, &[]),
+                        port(&name("on"), BOOL, &[]),
+                        float("state", &[None, wide]),
+                    ],
+                    outputs: vec![
+                        port(&name("still"), BOOL, &[]),
+                        float("next", &[None, wide]),
+                        float("kept", &[None, wide]),
+                    ],
+                    ..Graph::default()
+                };
+                let turns = u.int_in_range(1..=6)?;
+                self.graph.tensors.push(ints(&name("most"), &[], &[turns]));
+                self.graph.tensors.push(tensor(&name("go"), BOOL, &[]).bytes(9, &[1]));
+                self.graph.tensors.push(ints(&name("first"), &[1], &[0]));
+                self.graph.nodes.push(node(
+                    "Loop",
+                    "",
+                    &[&name("most"), &name("go"), &x],
+                    &[&name("last"), &name("all")],
+                    &[attribute("body", Attribute::Graph(body.message()))],
+                ));
+                self.tensors.push((name("last"), columns));
+                let keepdims = attribute("keepdims", Attribute::Int(0));
+                let operator = *u.choose(&["ReduceSum", "ReduceMax"])?;
+                self.add(operator, "", &[&name("all"), &name("first")], &[keepdims], columns);
+            }
+            1 => {
+                let mut nodes = self.chain(u, &name("slice"), &name("changed"), &bias)?;
+                nodes.push(node(
+                    "Add",
+                    "",
+                    &[&name("state"), &name("changed")],
+                    &[&name("next")],
+                    &[],
+                ));
+                nodes.push(node("Tanh", "", &[&name("next")], &[&name("kept")], &[]));
+                let body = Graph {
+                    nodes,
+                    inputs: vec![float("state", &[wide]), float("slice", &[wide])],
+                    outputs: vec![float("next", &[wide]), float("kept", &[wide])],
+                    ..Graph::default()
+                };
+                let begin = self.constant(u, &[columns as i64])?;
+                let backwards = u.int_in_range(0..=1)?;
+                self.graph.nodes.push(node(
+                    "Scan",
+                    "",
+                    &[&begin, &x],
+                    &[&name("last"), &name("all")],
+                    &[
+                        attribute("body", Attribute::Graph(body.message())),
+                        attribute("num_scan_inputs", Attribute::Int(1)),
+                        attribute("scan_input_directions", Attribute::Ints(&[backwards])),
+                    ],
+                ));
+                self.tensors.push((name("all"), columns));
+                self.add("Mul", "", &[&name("all"), &name("last")], &[], columns);
+            }
+            _ => {
+                let threshold = self.constant(u, &[])?;
+                let keepdims = attribute("keepdims", Attribute::Int(0));
+                self.graph.nodes.push(node("ReduceSum", "", &[&x], &[&name("sum")], &[keepdims]));
+                self.graph.nodes.push(node(
+                    "Greater",
+                    "",
+                    &[&name("sum"), &threshold],
+                    &[&name("is")],
+                    &[],
+                ));
+                let mut branches = Vec::new();
+                for (attribute_name, part) in [("then_branch", "yes"), ("else_branch", "no")] {
+                    let nodes = self.chain(u, &x, &name(part), &bias)?;
+                    let graph = Graph {
+                        nodes,
+                        outputs: vec![float(part, &[None, wide])],
+                        ..Graph::default()
+                    };
+                    branches.push(attribute(attribute_name, Attribute::Graph(graph.message())));
+                }
+                self.add("If", "", &[&name("is")], &branches, columns);
+            }
+        }
+        Ok(())
+    }
+
+    /// One node; `is_plain` leaves out `ai.onnx.ml`, which takes no columns that only the rows tell.
+    fn step(&mut self, u: &mut Unstructured<'_>, is_plain: bool) -> Result<()> {
         let (x, columns) = u.choose(&self.tensors)?.clone();
         let x = x.as_str();
-        match u.int_in_range(0..=9)? {
+        match u.int_in_range(0..=if is_plain { 7 } else { 9 })? {
             0 => {
                 let operator = *u.choose(&[
                     "Relu", "Sigmoid", "Tanh", "Abs", "Neg", "Softplus", "Floor", "Erf", "Sin",
@@ -110,9 +241,17 @@ impl Builder {
 fn graph(bytes: &[u8]) -> Result<(Vec<u8>, Vec<f32>)> {
     let u = &mut Unstructured::new(bytes);
     let mut builder = Builder { graph: Graph::default(), tensors: vec![("X".to_owned(), COLUMNS)] };
-    builder.graph.inputs.push(port("X", FLOAT, &[None, Some(COLUMNS as i64)]));
+    let (has_control, is_symbolic) = (u.ratio(1, 3)?, u.ratio(1, 4)?);
+    builder.graph.inputs.push(match is_symbolic {
+        false => port("X", FLOAT, &[None, Some(COLUMNS as i64)]),
+        true => proto::named_port("X", FLOAT, &["N", "M"]),
+    });
     for _ in 0..u.int_in_range(1..=12)? {
-        builder.step(u)?;
+        if has_control && u.ratio(1, 3)? {
+            builder.control(u)?;
+        } else {
+            builder.step(u, has_control || is_symbolic)?;
+        }
         // Wide tensors only make the case slow.
         if builder.tensors.last().is_some_and(|tensor| tensor.1 > 64) {
             break;

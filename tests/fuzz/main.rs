@@ -1,11 +1,14 @@
 //! Hostile and random input: the compiler and the engine answer with a typed error or a right result, in time.
 //!
-//! A target is an ordinary function over bytes. Here each runs on seeded cases, 200 in `cargo test`, as many as
-//! `FUZZ_CASES` says in `cargo xtask soak`; a case that fails names its seed. [`hostile`] is the corpus of files that
-//! are bad on purpose, made by code so that each says what is bad about it.
+//! A target is an ordinary function over bytes. Here each runs on as many seeded cases as `FUZZ_CASES` says, 10,000
+//! in `cargo xtask soak` and none without it, and `tests/fuzz/guided` runs the same functions guided by coverage.
+//! A case that fails names its seed; what was found once stands in `corpus` and is tried first, every time.
+//! [`hostile`] is the corpus of files that are bad on purpose, made by code so that each says what is bad
+//! about it.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
+mod damaged;
 mod graphs;
 mod hostile;
 mod proto;
@@ -13,15 +16,34 @@ mod targets;
 mod traps;
 mod trees;
 
-/// Runs a target on seeded cases of up to `longest` bytes.
-fn seeded(longest: usize, target: impl Fn(&[u8])) {
-    let cases = std::env::var("FUZZ_CASES").map_or(200, |cases| cases.parse().unwrap());
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Runs a target on seeded cases of up to `longest` bytes, two at a time.
+fn seeded(longest: usize, target: impl Fn(&[u8]) + Sync) {
+    let cases: u64 = std::env::var("FUZZ_CASES").map_or(0, |cases| cases.parse().unwrap());
     let first: u64 = std::env::var("FUZZ_SEED").map_or(0, |seed| seed.parse().unwrap());
-    for seed in first..first + cases {
-        let bytes = bytes(seed, longest);
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| target(&bytes)));
-        assert!(outcome.is_ok(), "the case of FUZZ_SEED={seed} FUZZ_CASES=1 fails");
-    }
+    let (next, failed) = (AtomicU64::new(first), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Relaxed);
+                    if seed >= first + cases {
+                        break;
+                    }
+                    let bytes = bytes(seed, longest);
+                    let outcome =
+                        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| target(&bytes)));
+                    if outcome.is_err() {
+                        failed.lock().unwrap().push(seed);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "with FUZZ_CASES=1 these FUZZ_SEED fail: {failed:?}");
 }
 
 /// The same bytes for the same seed.

@@ -44,6 +44,7 @@ impl Message {
 pub(crate) const FLOAT: i64 = 1;
 pub(crate) const INT64: i64 = 7;
 pub(crate) const STRING: i64 = 8;
+pub(crate) const BOOL: i64 = 9;
 pub(crate) const DOUBLE: i64 = 11;
 
 /// A value of an attribute.
@@ -113,6 +114,15 @@ pub(crate) fn port(name: &str, element: i64, shape: &[Option<i64>]) -> Message {
     Message::default().text(1, name).message(2, &Message::default().message(1, &tensor))
 }
 
+/// As [`port`], every dimension with a name of its own.
+pub(crate) fn named_port(name: &str, element: i64, names: &[&str]) -> Message {
+    let dims = names
+        .iter()
+        .fold(Message::default(), |dims, name| dims.message(1, &Message::default().text(2, name)));
+    let tensor = Message::default().int(1, element).message(2, &dims);
+    Message::default().text(1, name).message(2, &Message::default().message(1, &tensor))
+}
+
 pub(crate) fn floats(name: &str, dims: &[i64], values: &[f32]) -> Message {
     let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     tensor(name, FLOAT, dims).bytes(9, &raw)
@@ -121,6 +131,12 @@ pub(crate) fn floats(name: &str, dims: &[i64], values: &[f32]) -> Message {
 pub(crate) fn ints(name: &str, dims: &[i64], values: &[i64]) -> Message {
     let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     tensor(name, INT64, dims).bytes(9, &raw)
+}
+
+/// A list of doubles without a name.
+pub(crate) fn doubles(values: &[f64]) -> Message {
+    let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    tensor("", DOUBLE, &[values.len() as i64]).bytes(9, &raw)
 }
 
 /// A tensor without elements.

@@ -32,7 +32,7 @@ fn stump(mode: &str, threshold: &Message, missing_is_yes: bool, element: i64) ->
         attribute("n_targets", Attribute::Int(1)),
         threshold.clone(),
         if element == DOUBLE {
-            attribute("target_weights_as_tensor", Attribute::Tensor(doubles(&[1.0, 2.0])))
+            attribute("target_weights_as_tensor", Attribute::Tensor(proto::doubles(&[1.0, 2.0])))
         } else {
             attribute("target_weights", Attribute::Floats(&[1.0, 2.0]))
         },
@@ -48,11 +48,6 @@ fn one_node(operator: &str, domain: &str, attributes: &[Message], from: i64, to:
         ..Graph::default()
     }
     .model()
-}
-
-fn doubles(values: &[f64]) -> Message {
-    let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    proto::tensor("", DOUBLE, &[values.len() as i64]).bytes(9, &raw)
 }
 
 fn single(value: f32) -> Message {
@@ -81,8 +76,10 @@ fn a_threshold_of_single_precision_is_compared_in_single_precision() {
 #[test]
 fn a_threshold_of_double_precision_tells_apart_what_single_precision_cannot() {
     let threshold = 0.1_f64;
-    let values =
-        attribute("nodes_values_as_tensor", Attribute::Tensor(doubles(&[threshold, 0.0, 0.0])));
+    let values = attribute(
+        "nodes_values_as_tensor",
+        Attribute::Tensor(proto::doubles(&[threshold, 0.0, 0.0])),
+    );
     let x = [threshold.next_down(), threshold, threshold.next_up(), f64::from(0.1_f32)];
 
     for (mode, expected) in
@@ -150,4 +147,65 @@ fn casts_out_of_range_saturate_and_never_trap() {
     // for what is none.
     let expected = [1, -1, i64::MAX, i64::MIN, i64::MAX, i64::MIN, 0];
     assert_eq!(y.as_i64().unwrap(), expected);
+}
+
+#[test]
+fn whole_numbers_keep_their_low_bits_when_they_are_cast_to_fewer() {
+    let x = [i64::MAX, i64::MIN, 1 << 31, -(1 << 31) - 1, (1 << 32) + 5, 300, -129];
+    let cast = |to: i64| {
+        let onnx = one_node("Cast", "", &[attribute("to", Attribute::Int(to))], INT64, to);
+        score(&onnx, Tensor::new(vec![7, 1], TensorData::Int64(x.to_vec())).unwrap())
+    };
+
+    let narrow: Vec<i32> = x.iter().map(|value| *value as i32).collect();
+    assert_eq!(*cast(6).data(), TensorData::Int32(narrow));
+    let narrower: Vec<i8> = x.iter().map(|value| *value as i8).collect();
+    assert_eq!(*cast(3).data(), TensorData::Int8(narrower));
+    let unsigned: Vec<u8> = x.iter().map(|value| *value as u8).collect();
+    assert_eq!(*cast(2).data(), TensorData::Uint8(unsigned));
+}
+
+#[test]
+fn doubles_beyond_single_precision_become_infinite_and_small_ones_subnormal() {
+    let x = [1e300, -1e300, 1e-46, 1e-40, -1e-40, f64::NAN, f64::from(f32::MAX) * 1.000_000_01];
+    let onnx = one_node("Cast", "", &[attribute("to", Attribute::Int(FLOAT))], DOUBLE, FLOAT);
+
+    let y = score(&onnx, Tensor::new(vec![7, 1], TensorData::Float64(x.to_vec())).unwrap());
+
+    let expected = x.map(|value| (value as f32).to_bits());
+    assert_eq!(y.as_f32().unwrap().iter().map(|y| y.to_bits()).collect::<Vec<_>>(), expected);
+    assert_eq!(y.as_f32().unwrap()[3], 1e-40, "it is not flushed to zero");
+}
+
+#[test]
+fn signed_zeros_subnormals_and_what_is_no_number_pass_as_in_onnx_runtime() {
+    let tiny = f32::from_bits(1);
+    let x = [
+        0.0,
+        -0.0,
+        tiny,
+        -tiny,
+        f32::MIN_POSITIVE,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
+        f32::MAX,
+        0.5,
+        1.5,
+        2.5,
+        -0.5,
+        -2.5,
+    ];
+    for operator in ["Identity", "Abs", "Neg", "Floor", "Ceil", "Round", "Sqrt", "Reciprocal"] {
+        let onnx = one_node(operator, "", &[], FLOAT, FLOAT);
+
+        let ours = score(&onnx, column(&x));
+
+        let theirs = Reference::new(&onnx).run(&x, &[x.len(), 1]).remove(0).values;
+        let Values::Floats(theirs) = theirs else { panic!("no floats") };
+        for ((x, ours), theirs) in x.iter().zip(ours.as_f32().unwrap()).zip(theirs) {
+            let same = ours.to_bits() == theirs.to_bits() || (ours.is_nan() && theirs.is_nan());
+            assert!(same, "{operator} of {x:?}: {ours:?}, not {theirs:?}");
+        }
+    }
 }

@@ -72,6 +72,14 @@ impl Reference {
         let owned = outputs.into_iter();
         owned.map(|(name, value)| Output { name: name.to_owned(), values: read(&value) }).collect()
     }
+
+    /// Runs a model of one `float64` input.
+    pub fn run_doubles(&mut self, input: &[f64], shape: &[usize]) -> Vec<Output> {
+        let input = TensorRef::from_array_view((shape.to_vec(), input)).unwrap();
+        let outputs = self.0.run(ort::inputs![input]).unwrap();
+        let owned = outputs.into_iter();
+        owned.map(|(name, value)| Output { name: name.to_owned(), values: read(&value) }).collect()
+    }
 }
 
 fn read(value: &DynValue) -> Values {

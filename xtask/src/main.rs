@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask serve | test | lint | bench | coverage | soak`.
+//! The developer's commands: `cargo xtask serve | test | lint | bench | coverage | soak | fuzz`.
 //!
 //! Each command installs what it misses, says what it is doing and how long it took, and does
 //! nothing twice: a second run starts within seconds.
@@ -16,6 +16,7 @@
 
 mod arrows;
 mod console;
+mod guided;
 mod lint;
 mod python;
 mod steps;
@@ -61,8 +62,15 @@ enum Task {
     },
     /// Run every node case of the `onnx` package and write the table of what passes anew.
     Coverage,
-    /// Run what is not in the gate: 300 kills, large networks, 10,000 random cases, 500 examples a route, 100,000 models.
+    /// Run what is not in the gate: 300 kills, large networks, 10,000 random cases, fuzzing guided by coverage,
+    /// 500 examples a route, 100,000 models.
     Soak,
+    /// Fuzz compiler and engine guided by coverage.
+    Fuzz {
+        /// Seconds for each target.
+        #[arg(long, default_value_t = 300)]
+        seconds: u64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -87,6 +95,7 @@ fn perform(task: &Task) -> Result<()> {
         Task::Bench { arguments } => test::bench(arguments),
         Task::Coverage => test::coverage(),
         Task::Soak => test::soak(),
+        Task::Fuzz { seconds } => guided::fuzz(*seconds),
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::{
-    console, python,
+    console, guided, python,
     steps::{cargo, run, step},
     tools,
 };
@@ -83,6 +83,7 @@ pub(crate) fn soak() -> Result<()> {
         test.env("FUZZ_CASES", "10000");
         run(test)
     })?;
+    guided::fuzz(600)?;
     step("trying every documented operation with 500 examples each", || {
         let mut test =
             cargo(["test", "--release", "--workspace", "--test", "it", "--", "described"]);

@@ -50,6 +50,9 @@ fn the_clearer(first: CompileError, second: CompileError) -> CompileError {
             let (neither, one): (Vec<_>, Vec<_>) = first.into_iter().partition(lacking);
             CompileError::Unsupported(if neither.is_empty() { one } else { neither })
         }
+        // What contradicts itself is no better off with another operator.
+        (CompileError::Unsupported(_), second @ CompileError::Invalid { .. })
+        | (CompileError::Unsupported(_), second @ CompileError::LimitExceeded { .. }) => second,
         (first, _) => first,
     }
 }

@@ -16,12 +16,13 @@
 //! - Modules of this tier are never called bounded: they run under the deadline.
 //!
 //! # Deliberately absent
-//! - Types and shapes: they are looked at while the model runs.
+//! - Shapes, and types that do not follow from the file: they are looked at while the model runs.
 
 mod emit;
 mod graph;
 mod image;
 mod ports;
+mod types;
 
 use std::sync::OnceLock;
 
@@ -43,6 +44,9 @@ pub(crate) fn compile(
     let unsupported = unsupported(&proto);
     if !unsupported.is_empty() {
         return Err(CompileError::Unsupported(unsupported));
+    }
+    if let Some(graph) = &proto.graph {
+        types::check(graph)?;
     }
     let mut ports = ports::Ports::of(&proto)?;
     let signature = ports.describe(&proto, &zipped, options.profile, source);

@@ -31,14 +31,34 @@ pub struct Limits {
     pub nodes: u64,
     /// Graphs within graphs.
     pub nesting: u64,
+    /// Inputs, and apart from them outputs.
+    pub ports: u64,
     /// Bytes of the finished module.
     pub module_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { onnx_bytes: 2 << 30, nodes: 100_000, nesting: 64, module_bytes: 512 << 20 }
+        Self {
+            onnx_bytes: 2 << 30,
+            nodes: 100_000,
+            nesting: 64,
+            // As many as a module may have.
+            ports: 4_096,
+            module_bytes: 512 << 20,
+        }
     }
+}
+
+/// Does the compiler's work; a panic in it is our own mistake, and becomes an error like any other.
+pub(crate) fn fenced<T>(work: impl FnOnce() -> Result<T, CompileError>) -> Result<T, CompileError> {
+    // Whatever `work` was changing is dropped with it.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|cause| {
+        let said = cause.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let said = said.or_else(|| cause.downcast_ref::<String>().cloned()).unwrap_or_default();
+        tracing::error!(said, "the compiler stopped half way");
+        Err(CompileError::internal("it stopped half way"))
+    })
 }
 
 impl CompileError {

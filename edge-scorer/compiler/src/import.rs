@@ -1,8 +1,9 @@
 //! From bytes to tract's typed, decluttered graph, or to a reason why not.
 //!
-//! `sniff` recognises what is not ONNX; `screen` checks limits and structure before anything is
-//! believed; `functions` puts the model's own functions where they are called; `rewrite` turns what has no tensor form (ZipMap) into something that has; then tract
-//! parses, infers types and shapes over symbolic dimensions, and simplifies.
+//! `sniff` recognises what is not ONNX; `weigh` looks at what decoding would take; `screen` checks
+//! limits and structure before anything is believed; `functions` puts the model's own functions
+//! where they are called; `rewrite` turns what has no tensor form (ZipMap) into something that has;
+//! then tract parses, infers types and shapes over symbolic dimensions, and simplifies, within `bounds`.
 //!
 //! # Invariants
 //! - tract only sees models whose nodes are in order, whose names are defined and whose constants
@@ -10,6 +11,7 @@
 //! - tract's panics end here: the models are hostile, and tract indexes slices. The compiler runs
 //!   in a child process, so a fence is enough; what it catches is reported as an invalid model.
 
+mod bounds;
 mod external;
 mod facts;
 mod functions;
@@ -18,6 +20,7 @@ mod rewrite;
 mod screen;
 mod sequences;
 mod sniff;
+mod weigh;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -27,7 +30,7 @@ use tract_onnx::tract_hir::internal::{InferenceModel, Symbol};
 
 pub(crate) use self::{
     external::inline,
-    facts::SymbolFact,
+    facts::{SymbolFact, given_inputs},
     rewrite::{Zipped, unzip},
 };
 use crate::error::{CompileError, Limits};
@@ -65,6 +68,7 @@ pub(crate) fn read(onnx: &[u8], limits: &Limits) -> Result<ModelProto, CompileEr
     if let Some(error) = sniff::something_else(onnx) {
         return Err(error);
     }
+    weigh::weigh(onnx)?;
     let mut proto =
         fenced("its encoding is broken", || tract_onnx::onnx().proto_model_for_read(&mut &*onnx))
             .map_err(|_| sniff::not_readable())?;
@@ -88,7 +92,10 @@ pub(crate) fn import(mut proto: ModelProto, batch: Batch) -> Result<Imported, Co
         let scope = template.symbols.clone();
         let mut model = onnx.parse_with_template(&proto, None, template)?.model;
         let symbols = facts::set_input_facts(&mut model, &proto, &scope, batch)?;
-        let typed = model.into_typed()?.into_decluttered()?;
+        bounds::guard(&mut model);
+        let typed = model.into_typed()?;
+        bounds::check(&typed)?;
+        let typed = typed.into_decluttered()?;
         Ok((typed, symbols))
     })?;
     Ok(Imported { typed, proto, symbols, zipped })
@@ -114,6 +121,9 @@ fn fenced<T>(
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => {
             tracing::debug!(%error, "tract refused the model");
+            if let Some(limit) = bounds::limit_exceeded(&error) {
+                return Err(limit);
+            }
             Err(CompileError::invalid(format!("{what}: {}", first_causes(&error))))
         }
         Err(_) => Err(CompileError::invalid(format!("{what}, and reading it stopped half way"))),

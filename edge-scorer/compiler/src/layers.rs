@@ -46,6 +46,7 @@ mod table;
 mod wiring;
 
 use std::fmt::Debug;
+use std::sync::OnceLock;
 
 use tract_onnx::model::{OnnxOpRegister, ParsingContext};
 use tract_onnx::pb::NodeProto;
@@ -164,8 +165,9 @@ fn choose<L: Contested>(
     if L::choice(&source, context) == Choice::Ours {
         return ours::<L>(context, node);
     }
-    // The registry that this one was made from.
-    match tract_onnx::onnx().op_register.0.get(&node.op_type) {
+    // The registry that this one was made from; making it anew for every node would take a while.
+    static TRACTS: OnceLock<OnnxOpRegister> = OnceLock::new();
+    match TRACTS.get_or_init(|| tract_onnx::onnx().op_register).0.get(&node.op_type) {
         Some(build) => build(context, node),
         None => ours::<L>(context, node),
     }

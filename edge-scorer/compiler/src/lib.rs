@@ -14,7 +14,8 @@
 //! 6. **Describe** (`signature`): what callers need to know.
 //!
 //! # Invariants
-//! - Nothing in a file makes [`compile`] panic or loop: every size is checked, and tract is fenced.
+//! - Nothing in a file makes [`compile`] panic or loop: every size is checked, tract is fenced, and
+//!   what it evaluates is bounded. A panic of our own would be [`CompileError::Internal`].
 //! - The same bytes and options give the same module.
 //! - A model is never specialised on the values of its inputs.
 //!
@@ -66,12 +67,12 @@ pub struct Compiled {
 
 /// Compiles an ONNX model to a module that implements the module contract.
 pub fn compile(onnx: &[u8], options: &Options) -> Result<Compiled, CompileError> {
-    compile::compile(onnx, options)
+    error::fenced(|| compile::compile(onnx, options))
 }
 
 /// Says whether a model would compile, and lists every operator that stands in the way.
 pub fn check(onnx: &[u8], options: &Options) -> Result<Check, CompileError> {
-    compile::check(onnx, options)
+    error::fenced(|| compile::check(onnx, options))
 }
 
 /// A model that needs no other file: values that `onnx` keeps beside itself are taken from `files`,
@@ -81,12 +82,12 @@ pub fn self_contained(
     files: &dyn Fn(&str) -> Option<Vec<u8>>,
     limits: &Limits,
 ) -> Result<Vec<u8>, CompileError> {
-    import::inline(onnx, files, limits)
+    error::fenced(|| import::inline(onnx, files, limits))
 }
 
 /// The operators of an ONNX file, compilable or not, as a graph of bounded size.
 pub fn graph(onnx: &[u8], options: &Options) -> Result<Graph, CompileError> {
-    graph::graph(onnx, &options.limits)
+    error::fenced(|| graph::graph(onnx, &options.limits))
 }
 
 /// The plan that a module carries, if it carries one.

@@ -7,6 +7,7 @@
 //! - Every pointer, length, offset and dimension is checked before it is used, on every call: a
 //!   hand-written guest may answer differently each time.
 //! - No step allocates on the host, except for text.
+//! - What a run answers, copied to the host, takes no more than the guest's memory may.
 
 use crate::{
     ScoreError, Scorer,
@@ -32,6 +33,8 @@ pub struct Batch<'a> {
     /// Present until the drop.
     guest: Option<Box<Guest>>,
     phase: Phase,
+    /// What host copies of the outputs take, after a run.
+    held: u64,
     _running: Option<Running>,
 }
 
@@ -55,7 +58,7 @@ pub(crate) struct Found {
 
 impl<'a> Batch<'a> {
     pub(crate) fn new(scorer: &'a Scorer, guest: Box<Guest>, running: Option<Running>) -> Self {
-        Self { scorer, guest: Some(guest), phase: Phase::New, _running: running }
+        Self { scorer, guest: Some(guest), phase: Phase::New, held: 0, _running: running }
     }
 
     /// Places every tensor for these sizes, one for each of the signature's symbols in order.
@@ -196,11 +199,22 @@ impl<'a> Batch<'a> {
         }
         guest.found.clear();
         guest.dims.clear();
+        let mut held = 0_u64;
         for (index, layout) in scorer.module().inner.outputs.iter().enumerate() {
-            find(guest, index, layout)?;
+            // Outputs may lie in the same place. The host's copies do not, and text takes more room there.
+            held = held.saturating_add(find(guest, index, layout)?);
+            if held > scorer.memory_bytes() {
+                return Err(ScoreError::OutOfMemory);
+            }
         }
+        self.held = held;
         self.phase = Phase::Done;
         Ok(())
+    }
+
+    /// Bytes that host copies of the outputs take together.
+    pub(crate) fn held(&self) -> u64 {
+        self.held
     }
 
     /// The bytes of output `index`; the offsets, for text.
@@ -314,8 +328,8 @@ impl Drop for Batch<'_> {
     }
 }
 
-/// Asks where output `index` lies and how large it is, and checks the answers.
-fn find(guest: &mut Guest, index: usize, layout: &Layout) -> Result<(), ScoreError> {
+/// Asks where output `index` lies and how large it is, and checks the answers; says what a host copy takes.
+fn find(guest: &mut Guest, index: usize, layout: &Layout) -> Result<u64, ScoreError> {
     let begin = guest.dims.len();
     let mut elements = 1_u64;
     for (axis, extent) in layout.extents.iter().enumerate() {
@@ -332,16 +346,18 @@ fn find(guest: &mut Guest, index: usize, layout: &Layout) -> Result<(), ScoreErr
     let address = guest::aligned(guest.output(index)?)?;
     let offsets = guest.slice(address, bytes)?;
     let mut text = (0, 0);
+    let mut held = bytes as u64;
     if layout.element_type.byte_width().is_none() {
         let length = text_length(offsets)?;
         // Where there is no text there need be no place for it.
         let at = if length == 0 { 0 } else { guest.output_bytes(index)? };
         guest.slice(at, length)?;
         text = (at, length);
+        held = elements.saturating_mul(size_of::<String>() as u64).saturating_add(length as u64);
     }
     let dims = (begin, guest.dims.len());
     guest.found.push(Found { address, bytes, dims, text });
-    Ok(())
+    Ok(held)
 }
 
 /// The last of a text tensor's offsets, of which the first must be 0 and none may fall.

@@ -50,7 +50,7 @@ impl Scorer {
         let mut batch = self.batch_until(Some(until))?;
         let mut gathered: Vec<Option<Gathered>> =
             self.module().inner.outputs.iter().map(|_| None).collect();
-        let (mut start, mut step) = (0, self.step(&split)?);
+        let (mut start, mut step, mut held) = (0, self.step(&split)?, 0_u64);
         while start < split.total {
             if start > 0 && Instant::now() >= until {
                 return Err(ScoreError::OutOfTime);
@@ -68,6 +68,11 @@ impl Scorer {
                     return Err(ScoreError::BadInput { row: row.map(|row| row + start) });
                 }
                 Err(error) => return Err(error),
+            }
+            // A row that is called for alone may answer with as much as a memory holds.
+            held = held.saturating_add(batch.held());
+            if held > self.memory_bytes() {
+                return Err(ScoreError::OutOfMemory);
             }
             for (index, slot) in gathered.iter_mut().enumerate() {
                 self.gather(&batch, &split, index, slot)?;

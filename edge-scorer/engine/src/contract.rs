@@ -49,6 +49,9 @@ fn features() -> WasmFeatures {
 }
 
 /// Types, functions and exports as they are met.
+/// Most elements of a table, at the beginning and ever.
+pub(crate) const TABLE_ELEMENTS: u64 = 100_000;
+
 #[derive(Default)]
 struct Met {
     types: Vec<Option<FuncType>>,
@@ -126,6 +129,15 @@ impl Met {
                         ));
                     }
                     self.memory_bytes = Some(memory.initial.saturating_mul(PAGE_BYTES));
+                }
+            }
+            Payload::TableSection(section) => {
+                for table in section.clone() {
+                    if table.map_err(invalid)?.ty.initial > TABLE_ELEMENTS {
+                        return Err(ModuleError::LimitExceeded(format!(
+                            "a table begins with more than {TABLE_ELEMENTS} elements"
+                        )));
+                    }
                 }
             }
             Payload::ExportSection(section) => {

@@ -9,6 +9,7 @@ use wasmtime::{AsContext as _, Instance, Memory, Store, Trap, TypedFunc};
 use crate::{
     ScoreError,
     batch::Found,
+    contract::TABLE_ELEMENTS,
     module::{Exports, Loaded},
 };
 
@@ -74,7 +75,7 @@ impl wasmtime::ResourceLimiter for Budget {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= 100_000)
+        Ok(desired as u64 <= TABLE_ELEMENTS)
     }
 }
 
@@ -91,6 +92,9 @@ impl Guest {
         let instance = module.ready.instantiate(&mut store).map_err(|error| {
             if store.data().exceeded {
                 ScoreError::OutOfMemory
+            } else if error.downcast_ref::<Trap>().is_some() {
+                // Data that lies outside of the memory, or elements outside of a table.
+                ScoreError::Trap(error.into())
             } else {
                 ScoreError::NoInstance(error.into())
             }

@@ -65,6 +65,11 @@ impl Scorer {
         &self.module
     }
 
+    /// Most memory of an instance.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.memory_bytes
+    }
+
     /// How long a batch may take.
     pub fn deadline(&self) -> Duration {
         self.deadline

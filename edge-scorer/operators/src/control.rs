@@ -2,8 +2,12 @@
 //!
 //! A body is described as a node whose inputs are what the body answers and whose outputs are what
 //! it takes, so that these functions hand values over in both directions.
+//!
+//! # Invariants
+//! - After a turn nothing is left of it in the arena but what the next one is given and what is put together
+//!   in the end, so a loop takes no more memory the longer it runs, unless its answer grows.
 
-use crate::number::BOOL;
+use crate::number::{BOOL, width};
 use crate::tensor::{Dims, Tensor, axis_of};
 use crate::{Failure, Node, arena};
 
@@ -17,6 +21,8 @@ struct State {
     turns: usize,
     /// The latest turn's outputs, and through it all others.
     latest: *const Turn,
+    /// What lies from here on in the arena was made by the latest turn, or was handed to it.
+    mark: usize,
 }
 
 /// The outputs of one turn that are put together in the end.
@@ -46,7 +52,8 @@ unsafe extern "C" fn control_take(from: *const Tensor, to: *mut Tensor) {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn control_begin(state: *mut State) {
-    unsafe { state.write(State { started: 0, turns: 0, latest: core::ptr::null() }) };
+    let mark = arena::next();
+    unsafe { state.write(State { started: 0, turns: 0, latest: core::ptr::null(), mark }) };
 }
 
 /// Prepares the next turn of a Loop, if there is one.
@@ -87,56 +94,78 @@ fn answer(outcome: Result<bool, Failure>) -> i32 {
     }
 }
 
-/// Keeps the body's outputs from `first` on.
-fn keep(body: &Node, first: usize, state: &mut State) -> Result<(), Failure> {
-    let count = body.input_count().saturating_sub(first);
-    if count > 0 {
-        let outputs: *mut Tensor = arena::allocate(count * size_of::<Tensor>())?.cast();
-        for index in 0..count {
-            unsafe { outputs.add(index).write(*body.input(first + index)?) };
+/// Ends a turn: hands `carried` of what the body answered to the body again, keeps what comes after for the
+/// end, and gives the rest of what the turn allocated back.
+///
+/// What stays is copied behind everything, in the order that it is to have, and then moved down as one
+/// block. `from` is the first carried output of the body, `to` the first of its inputs that takes one.
+fn settle(
+    body: &Node,
+    from: usize,
+    to: usize,
+    carried: usize,
+    state: &mut State,
+) -> Result<(), Failure> {
+    let kept = body.input_count().saturating_sub(from + carried);
+    // All is read first: a body may answer with what it takes, in another order.
+    let values = body.room::<Tensor>(carried + kept)?;
+    for (index, slot) in values.iter_mut().enumerate() {
+        *slot = *body.input(from + index)?;
+    }
+    let block = arena::Block::begin(state.mark);
+    let (given, ending) = values.split_at_mut(carried);
+    if kept > 0 {
+        let outputs: *mut Tensor = arena::allocate(kept * size_of::<Tensor>())?.cast();
+        for (index, value) in ending.iter_mut().enumerate() {
+            *value = moved(value, &block)?;
+            unsafe { outputs.add(index).write(*value) };
         }
         let turn: *mut Turn = arena::allocate(size_of::<Turn>())?.cast();
-        unsafe { turn.write(Turn { outputs, before: state.latest }) };
-        state.latest = turn;
+        let before = state.latest;
+        unsafe { turn.write(Turn { outputs: block.target(outputs), before }) };
+        state.latest = block.target(turn);
+        state.mark = block.reached();
     }
+    for (index, value) in given.iter_mut().enumerate() {
+        *value = moved(value, &block)?;
+        body.share(to + index, value, value.dims())?;
+    }
+    block.settle();
     state.turns += 1;
     Ok(())
 }
 
-/// Hands what a turn answered to the next one. All of it is read first: a body may answer with what
-/// it takes, in another order.
-fn carry(body: &Node, from: usize, to: usize, count: usize) -> Result<(), Failure> {
-    let values = body.room::<Tensor>(count)?;
-    for (index, slot) in values.iter_mut().enumerate() {
-        *slot = *body.input(from + index)?;
+/// A tensor as it is after the block that it belongs to has been moved; what the loop did not make stays.
+fn moved(tensor: &Tensor, block: &arena::Block) -> Result<Tensor, Failure> {
+    let mut moved = *tensor;
+    if tensor.is_text() {
+        let places = tensor.count().checked_add(1).and_then(|places| places.checked_mul(4));
+        moved.data = block.keep(tensor.data, places.ok_or(Failure::NoMemory)?)?;
+        moved.text = block.keep(tensor.text, tensor.text_bytes())?;
+    } else {
+        moved.data = block.keep(tensor.data, tensor.count() * width(tensor.kind))?;
     }
-    for (index, value) in values.iter().enumerate() {
-        body.share(to + index, value, value.dims())?;
-    }
-    Ok(())
+    Ok(moved)
+}
+
+/// Whether a loop's condition holds; one that is empty does.
+fn truth(condition: &Tensor) -> Result<bool, Failure> {
+    Ok(condition.slice::<crate::number::Bool>()?.first().is_none_or(|truth| truth.0 != 0))
 }
 
 fn next_turn(node: &Node, body: &Node, state: &mut State) -> Result<bool, Failure> {
     let carried = node.input_count().saturating_sub(2);
-    let condition;
-    let asked = if state.started == 0 {
+    let goes_on = if state.started == 0 {
         state.started = 1;
         for index in 0..carried {
             let value = node.input(2 + index)?;
             body.share(2 + index, value, value.dims())?;
         }
-        node.optional(1)
+        node.optional(1).map_or(Ok(true), truth)?
     } else {
-        keep(body, 1 + carried, state)?;
-        condition = *body.input(0)?;
-        carry(body, 1, 2, carried)?;
-        Some(&condition)
-    };
-    let goes_on = match asked {
-        Some(condition) => {
-            condition.slice::<crate::number::Bool>()?.first().is_none_or(|truth| truth.0 != 0)
-        }
-        None => true,
+        let goes_on = truth(body.input(0)?)?;
+        settle(body, 1, 2, carried, state)?;
+        goes_on
     };
     let most = match node.optional(0) {
         Some(most) => most.integer(0)?,
@@ -153,7 +182,7 @@ fn next_turn(node: &Node, body: &Node, state: &mut State) -> Result<bool, Failur
 fn end_of_loop(node: &Node, body: &Node, state: &State) -> Result<(), Failure> {
     let carried = node.input_count().saturating_sub(2);
     for index in 0..carried {
-        let value = if state.turns == 0 { node.input(2 + index)? } else { body.input(1 + index)? };
+        let value = if state.turns == 0 { node.input(2 + index)? } else { body.taken(2 + index)? };
         node.share(index, value, value.dims())?;
     }
     for index in carried..node.output_count() {
@@ -230,8 +259,7 @@ fn next_slice(node: &Node, body: &Node, state: &mut State) -> Result<bool, Failu
             body.share(index, value, value.dims())?;
         }
     } else {
-        keep(body, states, state)?;
-        carry(body, 0, 0, states)?;
+        settle(body, 0, 0, states, state)?;
     }
     for index in 0..scanned {
         let x = node.input(states + index)?;
@@ -255,7 +283,7 @@ fn next_slice(node: &Node, body: &Node, state: &mut State) -> Result<bool, Failu
 fn end_of_scan(node: &Node, body: &Node, state: &State) -> Result<(), Failure> {
     let (states, _) = parts(node)?;
     for index in 0..states {
-        let value = if state.turns == 0 { node.input(index)? } else { body.input(index)? };
+        let value = if state.turns == 0 { node.input(index)? } else { body.taken(index)? };
         node.share(index, value, value.dims())?;
     }
     for index in states..node.output_count() {

@@ -29,7 +29,8 @@
 //!
 //! # Deliberately absent
 //! - Speed: what is known when a model is compiled belongs into the static tier.
-//! - Freeing: `prepare` and every run begin with an empty arena.
+//! - Freeing one tensor: `prepare` and every run begin with an empty arena, and the turns of a loop give
+//!   back what they leave behind.
 
 #![cfg_attr(target_arch = "wasm32", no_std)]
 #![expect(unsafe_code, reason = "tensors lie in memory that descriptors point into")]

@@ -74,6 +74,11 @@ impl Node {
         unsafe { self.outputs.add(index).read().as_mut() }
     }
 
+    /// What output `index` is described as now.
+    pub(crate) fn taken(&self, index: usize) -> Result<&Tensor, Failure> {
+        self.descriptor(index).map(|tensor| &*tensor).ok_or(Failure::Unsupported)
+    }
+
     /// Room for output `index`, all zero; room for nobody where it is not wanted.
     #[expect(clippy::mut_from_ref, reason = "every call answers fresh memory")]
     pub(crate) fn output<T: Element>(&self, index: usize, dims: Dims) -> Result<&mut [T], Failure> {

@@ -242,6 +242,15 @@ impl Tensor {
         value.ok_or(Failure::Unacceptable)
     }
 
+    /// Bytes of all strings together.
+    pub(crate) fn text_bytes(&self) -> usize {
+        if !self.is_text() || self.text.is_null() {
+            return 0;
+        }
+        let offsets: *const u32 = self.data.cast();
+        unsafe { offsets.add(self.count()).read() as usize }
+    }
+
     /// Bytes of string `index`; nothing where there is no such string.
     pub(crate) fn string(&self, index: usize) -> &[u8] {
         let count = self.count();

@@ -70,16 +70,16 @@ pub(super) fn emit(
 
     let base = usize::try_from(heap_base(&module)?).unwrap_or(0).next_multiple_of(64);
     let mut builder = Builder::new(Image::new(base), proto);
-    let mut names = Names::new();
+    let mut names = Names::default();
     let mut inputs = Vec::with_capacity(ports.inputs.len());
     for port in &ports.inputs {
         let address = builder.image.empty_tensor();
-        names.insert(port.name.clone(), address);
+        names.insert(&port.name, address);
         inputs.push(address);
     }
-    let (block, names) = builder.block(graph, names)?;
-    let outputs = ports.outputs.iter().map(|port| names.get(&port.name).copied().unwrap_or(0));
-    let outputs = outputs.collect();
+    let block = builder.block(graph, &mut names)?;
+    // The ports are the graph's outputs, in their order.
+    let outputs = block.outputs.clone();
     let (end, image) = builder.image.finish();
     place(&mut module, memory, base, end, image)?;
 

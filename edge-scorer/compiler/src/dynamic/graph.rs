@@ -12,7 +12,7 @@ use crate::error::CompileError;
 pub(super) struct Block {
     pub(super) steps: Vec<Step>,
     /// Where its outputs are described.
-    outputs: Vec<u32>,
+    pub(super) outputs: Vec<u32>,
 }
 
 /// One step; numbers are addresses of descriptors, nodes and states.
@@ -41,7 +41,37 @@ pub(super) fn export_name(domain: &str, name: &str) -> String {
 }
 
 /// Names and where they are described.
-pub(super) type Names = HashMap<String, u32>;
+///
+/// A graph within a graph sees what is around it. Nothing is copied for it: what it adds is taken away
+/// again at its end, so that thousands of branches under thousands of names stay cheap.
+#[derive(Default)]
+pub(super) struct Names<'a> {
+    known: HashMap<&'a str, u32>,
+    /// What was overwritten since the outermost graph began.
+    before: Vec<(&'a str, Option<u32>)>,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn insert(&mut self, name: &'a str, address: u32) {
+        self.before.push((name, self.known.insert(name, address)));
+    }
+
+    /// The address behind a name, 0 for none.
+    fn get(&self, name: &str) -> u32 {
+        self.known.get(name).copied().unwrap_or(0)
+    }
+
+    /// Forgets what was added since there were `count` additions.
+    fn forget(&mut self, count: usize) {
+        while self.before.len() > count {
+            match self.before.pop() {
+                Some((name, Some(address))) => drop(self.known.insert(name, address)),
+                Some((name, None)) => drop(self.known.remove(name)),
+                None => return,
+            }
+        }
+    }
+}
 
 /// Turns graphs into blocks.
 pub(super) struct Builder<'a> {
@@ -57,42 +87,42 @@ impl<'a> Builder<'a> {
     /// The block of a graph whose inputs are described already.
     pub(super) fn block(
         &mut self,
-        graph: &GraphProto,
-        mut names: Names,
-    ) -> Result<(Block, Names), CompileError> {
+        graph: &'a GraphProto,
+        names: &mut Names<'a>,
+    ) -> Result<Block, CompileError> {
+        let outside = names.before.len();
         for tensor in &graph.initializer {
             let address = self.image.tensor(tensor)?;
-            names.insert(tensor.name.clone(), address);
+            names.insert(&tensor.name, address);
         }
         let mut block = Block::default();
         for (index, node) in graph.node.iter().enumerate() {
-            let inputs: Vec<u32> =
-                node.input.iter().map(|name| names.get(name).copied().unwrap_or(0)).collect();
+            let inputs: Vec<u32> = node.input.iter().map(|name| names.get(name)).collect();
             let mut outputs = Vec::with_capacity(node.output.len());
             for name in &node.output {
                 outputs.push(if name.is_empty() { 0 } else { self.image.empty_tensor() });
             }
-            let step = self.step(index, node, &inputs, &outputs, &names)?;
+            let step = self.step(index, node, &inputs, &outputs, names)?;
             block.steps.push(step);
             for (name, address) in node.output.iter().zip(outputs) {
                 if address != 0 {
-                    names.insert(name.clone(), address);
+                    names.insert(name, address);
                 }
             }
         }
         // `screen` has seen that everything is defined.
-        block.outputs =
-            graph.output.iter().map(|o| names.get(&o.name).copied().unwrap_or(0)).collect();
-        Ok((block, names))
+        block.outputs = graph.output.iter().map(|output| names.get(&output.name)).collect();
+        names.forget(outside);
+        Ok(block)
     }
 
     fn step(
         &mut self,
         index: usize,
-        node: &NodeProto,
+        node: &'a NodeProto,
         inputs: &[u32],
         outputs: &[u32],
-        names: &Names,
+        names: &mut Names<'a>,
     ) -> Result<Step, CompileError> {
         let title = match node.name.as_str() {
             "" => format!("{}_{index}", node.op_type),
@@ -113,7 +143,7 @@ impl<'a> Builder<'a> {
         if node.op_type == "If" {
             let mut branch = |name: &str| -> Result<(Block, Vec<(u32, u32)>), CompileError> {
                 let graph = subgraph(name)?;
-                let (block, _) = self.block(graph, names.clone())?;
+                let block = self.block(graph, names)?;
                 if block.outputs.len() != outputs.len() {
                     return Err(CompileError::invalid(format!(
                         "the branches of `{title}` have another number of outputs than it"
@@ -133,13 +163,14 @@ impl<'a> Builder<'a> {
         }
         let kind = if node.op_type == "Loop" { LoopKind::Loop } else { LoopKind::Scan };
         let graph = subgraph("body")?;
-        let (mut inner, mut taken) = (names.clone(), Vec::new());
+        let (outside, mut taken) = (names.before.len(), Vec::new());
         for input in &graph.input {
             let address = self.image.empty_tensor();
-            inner.insert(input.name.clone(), address);
+            names.insert(&input.name, address);
             taken.push(address);
         }
-        let (body, _) = self.block(graph, inner)?;
+        let body = self.block(graph, names)?;
+        names.forget(outside);
         let carried = node.input.len().saturating_sub(2);
         let fits = match kind {
             LoopKind::Loop => {
@@ -147,7 +178,13 @@ impl<'a> Builder<'a> {
                     && body.outputs.len() > carried
                     && outputs.len() < body.outputs.len()
             }
-            LoopKind::Scan => taken.len() == inputs.len() && outputs.len() <= body.outputs.len(),
+            LoopKind::Scan => {
+                let scanned = node.attribute.iter().find(|a| a.name == "num_scan_inputs");
+                let scanned = scanned.map_or(0, |attribute| attribute.i);
+                taken.len() == inputs.len()
+                    && outputs.len() <= body.outputs.len()
+                    && usize::try_from(scanned).is_ok_and(|count| count <= inputs.len())
+            }
         };
         if !fits {
             return Err(CompileError::invalid(format!(

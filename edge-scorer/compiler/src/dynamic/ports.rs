@@ -12,7 +12,7 @@ use tract_onnx::pb::{ModelProto, ValueInfoProto};
 
 use super::image::MAX_RANK;
 use crate::error::CompileError;
-use crate::import::Zipped;
+use crate::import::{self, Zipped};
 use crate::signature;
 
 const ROWS: &str = "rows";
@@ -47,10 +47,7 @@ impl Ports {
         let Some(graph) = &proto.graph else {
             return Err(CompileError::invalid("there is no graph"));
         };
-        let given = graph
-            .input
-            .iter()
-            .filter(|input| !graph.initializer.iter().any(|tensor| tensor.name == input.name));
+        let given = import::given_inputs(graph);
         let mut ports = Self { symbols: Vec::new(), inputs: Vec::new(), outputs: Vec::new() };
         let mut row_names = Vec::new();
         for info in given {

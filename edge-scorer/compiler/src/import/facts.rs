@@ -4,10 +4,12 @@
 //! open axis with a name is a symbol of that name. Without a name there is nothing to call it, and
 //! the model is refused.
 
+use std::collections::{HashMap, HashSet};
+
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
 use tract_onnx::pb::type_proto::Value;
-use tract_onnx::pb::{ModelProto, ValueInfoProto};
+use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto};
 use tract_onnx::prelude::{DatumType, OutletId, TDim, TractResult, TypedModel, tvec};
 use tract_onnx::tract_core::ops::nn::Softmax;
 use tract_onnx::tract_hir::internal::{
@@ -38,14 +40,16 @@ pub(crate) fn set_input_facts(
 ) -> TractResult<Vec<SymbolFact>> {
     let mut symbols: Vec<SymbolFact> = Vec::new();
     let inputs = model.input_outlets()?.to_vec();
+    let declared: HashMap<&str, &ValueInfoProto> = proto
+        .graph
+        .iter()
+        .flat_map(|graph| &graph.input)
+        .map(|input| (input.name.as_str(), input))
+        .collect();
     for (index, outlet) in inputs.iter().enumerate() {
         let name = model.node(outlet.node).name.clone();
-        let info = proto
-            .graph
-            .iter()
-            .flat_map(|graph| &graph.input)
-            .find(|input| input.name == name)
-            .ok_or_else(|| anyhow!("input `{name}` is not declared"))?;
+        let info =
+            declared.get(name.as_str()).ok_or_else(|| anyhow!("input `{name}` is not declared"))?;
         let (datum_type, shape) = input_fact(info, scope, batch, &mut symbols)?;
         model.set_input_fact(index, InferenceFact::dt_shape(datum_type, shape))?;
     }
@@ -95,14 +99,17 @@ fn input_fact(
     Ok((datum_type, dims))
 }
 
+/// The inputs that callers give: old models list every constant among the inputs too.
+pub(crate) fn given_inputs(graph: &GraphProto) -> impl Iterator<Item = &ValueInfoProto> {
+    let constants: HashSet<&str> =
+        graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+    graph.input.iter().filter(move |input| !constants.contains(input.name.as_str()))
+}
+
 /// Whether some input has a first axis of exactly 1.
 pub(super) fn has_batch_of_one(proto: &ModelProto) -> bool {
     let Some(graph) = &proto.graph else { return false };
-    let inputs = graph
-        .input
-        .iter()
-        .filter(|input| !graph.initializer.iter().any(|tensor| tensor.name == input.name));
-    inputs
+    given_inputs(graph)
         .filter_map(|input| match input.r#type.as_ref()?.value.as_ref()? {
             Value::TensorType(tensor) => tensor.shape.as_ref()?.dim.first()?.value.as_ref(),
         })

@@ -8,9 +8,15 @@
 use std::collections::HashSet;
 
 use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
+use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
+use tract_onnx::pb::type_proto::Value;
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
 use crate::error::{CompileError, Limits};
+
+/// Longest name of an input or output, and most of its axes: those of the module contract.
+const NAME_BYTES: usize = 1_024;
+const RANK: usize = 16;
 
 /// Lets a model through or says what is wrong with it.
 pub(crate) fn screen(model: &ModelProto, limits: &Limits) -> Result<(), CompileError> {
@@ -20,6 +26,30 @@ pub(crate) fn screen(model: &ModelProto, limits: &Limits) -> Result<(), CompileE
     if graph.output.is_empty() {
         return Err(CompileError::invalid("the graph has no outputs"));
     }
+    for (what, count) in
+        [("inputs", super::given_inputs(graph).count()), ("outputs", graph.output.len())]
+    {
+        if count as u64 > limits.ports {
+            return Err(CompileError::LimitExceeded {
+                what,
+                actual: count as u64,
+                limit: limits.ports,
+            });
+        }
+    }
+    if super::given_inputs(graph).next().is_none() {
+        return Err(CompileError::invalid("it has no inputs, so it always answers the same"));
+    }
+    let mut names = HashSet::new();
+    for output in &graph.output {
+        if !names.insert(&output.name) {
+            return Err(CompileError::invalid(format!(
+                "the output `{}` is listed twice",
+                output.name
+            )));
+        }
+    }
+    super::given_inputs(graph).chain(&graph.output).try_for_each(check_port)?;
     let mut nodes = 0;
     count(graph, 0, &mut nodes, limits)?;
     walk(graph, &mut Scope::default())
@@ -86,10 +116,11 @@ fn walk<'a>(graph: &'a GraphProto, scope: &mut Scope<'a>) -> Result<(), CompileE
     for input in &graph.input {
         scope.define(&input.name)?;
     }
+    let mut listed: HashSet<&str> = graph.input.iter().map(|input| input.name.as_str()).collect();
     for tensor in &graph.initializer {
         check_tensor(tensor)?;
-        // Old models list every initializer among the inputs too.
-        if !graph.input.iter().any(|input| input.name == tensor.name) {
+        // Old models list every initializer among the inputs too, once.
+        if !listed.remove(tensor.name.as_str()) {
             scope.define(&tensor.name)?;
         }
     }
@@ -101,6 +132,9 @@ fn walk<'a>(graph: &'a GraphProto, scope: &mut Scope<'a>) -> Result<(), CompileE
                     node.name, node.op_type
                 )));
             }
+        }
+        if node.op_type == "Transpose" {
+            check_permutation(node)?;
         }
         for attribute in &node.attribute {
             attribute.t.iter().chain(&attribute.tensors).try_for_each(check_tensor)?;
@@ -122,6 +156,49 @@ fn walk<'a>(graph: &'a GraphProto, scope: &mut Scope<'a>) -> Result<(), CompileE
     }
     scope.frames.pop();
     Ok(())
+}
+
+/// What a module may not have as an input or output is refused here, by name.
+fn check_port(port: &ValueInfoProto) -> Result<(), CompileError> {
+    let name = &port.name;
+    if name.len() > NAME_BYTES {
+        let start: String = name.chars().take(60).collect();
+        return Err(CompileError::invalid(format!(
+            "the name `{start}…` is longer than {NAME_BYTES} bytes"
+        )));
+    }
+    let Some(Value::TensorType(tensor)) = port.r#type.as_ref().and_then(|kind| kind.value.as_ref())
+    else {
+        return Ok(());
+    };
+    let dims = tensor.shape.as_ref().map_or(&[][..], |shape| &shape.dim);
+    if dims.len() > RANK {
+        return Err(CompileError::invalid(format!("`{name}` has more than {RANK} axes")));
+    }
+    for dim in dims {
+        if let Some(Dimension::DimValue(value)) = dim.value
+            && value > i64::from(i32::MAX)
+        {
+            return Err(CompileError::invalid(format!("`{name}` has the dimension {value}")));
+        }
+    }
+    Ok(())
+}
+
+/// tract looks for ever for a way to move axes to where two of them belong.
+fn check_permutation(node: &NodeProto) -> Result<(), CompileError> {
+    let Some(permutation) = node.attribute.iter().find(|attribute| attribute.name == "perm") else {
+        return Ok(());
+    };
+    let mut axes = permutation.ints.clone();
+    axes.sort_unstable();
+    if axes.iter().copied().eq(0..axes.len() as i64) {
+        return Ok(());
+    }
+    Err(CompileError::invalid(format!(
+        "`perm` of node `{}` (Transpose) does not name each axis once",
+        node.name
+    )))
 }
 
 fn check_tensor(tensor: &TensorProto) -> Result<(), CompileError> {
@@ -191,7 +268,9 @@ mod tests {
     fn model(nodes: Vec<NodeProto>, output: &str) -> ModelProto {
         let output =
             tract_onnx::pb::ValueInfoProto { name: output.to_owned(), ..Default::default() };
-        let graph = GraphProto { node: nodes, output: vec![output], ..GraphProto::default() };
+        let input = ValueInfoProto { name: "input".to_owned(), ..Default::default() };
+        let (input, output) = (vec![input], vec![output]);
+        let graph = GraphProto { node: nodes, input, output, ..GraphProto::default() };
         ModelProto { graph: Some(graph), ..ModelProto::default() }
     }
 

@@ -19,6 +19,9 @@ pub(super) fn lower(l: &mut Lowering<'_>, node: &TypedNode) -> Lowered {
     let (Some(first), Some(last)) = (axes.first().copied(), axes.last().copied()) else {
         return Err(Refusal::because("it has no axis"));
     };
+    if last >= shape.len() {
+        return Err(Refusal::because("it has an axis that its input has not"));
+    }
     if last - first + 1 != axes.len() {
         return Err(Refusal::because("its axes do not lie side by side"));
     }

@@ -21,14 +21,16 @@ struct Linear {
 
 impl Linear {
     fn new(weights: &[f32], bias: &[f32], targets: usize) -> Result<Self, String> {
-        let bias = if bias.is_empty() { vec![0.0; targets] } else { bias.to_vec() };
-        if targets == 0 || bias.len() != targets || !weights.len().is_multiple_of(targets) {
+        // Before anything is made of that size: every target has at least one coefficient.
+        let fits = (1..=weights.len()).contains(&targets) && weights.len().is_multiple_of(targets);
+        if !fits || !(bias.is_empty() || bias.len() == targets) {
             return Err(format!(
                 "{} coefficients and {} intercepts do not make {targets} targets",
                 weights.len(),
                 bias.len()
             ));
         }
+        let bias = if bias.is_empty() { vec![0.0; targets] } else { bias.to_vec() };
         Ok(Self { weights: weights.to_vec(), bias })
     }
 

@@ -10,11 +10,15 @@ use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorShapeProto, Ty
 
 use super::attributes;
 
+/// Most columns of all tables together.
+const MOST: usize = 1 << 20;
+
 /// Rewrites every node that reads a map; answers, for a graph with one input, the names of its columns.
 ///
 /// The loader drops types that are no tensors, so a map is an input without a type.
 pub(crate) fn tables_for_maps(graph: &mut GraphProto) -> Result<Option<Vec<String>>, String> {
     let mut names = None;
+    let mut total = 0;
     for node in &mut graph.node {
         if node.domain != "ai.onnx.ml" {
             continue;
@@ -24,6 +28,10 @@ pub(crate) fn tables_for_maps(graph: &mut GraphProto) -> Result<Option<Vec<Strin
             "CastMap" => (numbers(node)?, cast_to(node)?),
             _ => continue,
         };
+        total += columns.len();
+        if total > MOST {
+            return Err(format!("`{}` has too many keys", node.name));
+        }
         let input = graph.input.iter_mut().find(|input| Some(&input.name) == node.input.first());
         let input = input.ok_or_else(|| format!("`{}` reads a map that is no input", node.name))?;
         input.r#type = Some(table(columns.len()));
@@ -56,7 +64,7 @@ fn vocabulary(node: &NodeProto) -> Result<Vec<String>, String> {
 
 /// The keys of a sparse map: the numbers below `max_map`.
 fn numbers(node: &NodeProto) -> Result<Vec<String>, String> {
-    const MOST: i64 = 1 << 20;
+    const MOST: i64 = self::MOST as i64;
     let is_sparse = attributes::string(node, "map_form", "DENSE")? == "SPARSE";
     match attributes::int(node, "max_map").unwrap_or(1) {
         most @ 1..=MOST if is_sparse => Ok((0..most).map(|key| key.to_string()).collect()),

@@ -73,6 +73,12 @@ fn statically(
         plan.profile = Profile::Relaxed;
     }
     let signature = signature::describe(&imported, &plan, source)?;
+    // A size that is a formula of others is told by `output_dim`, which only the dynamic tier has.
+    let is_formula = |dim: &shared::Dim| matches!(dim, shared::Dim::Named(name) if name == "?");
+    if let Some(output) = signature.outputs.iter().find(|o| o.shape.iter().any(is_formula)) {
+        let reason = format!("the size of output `{}` is a formula of other sizes", output.name);
+        return Err(CompileError::invalid(reason));
+    }
     let placement = plan::place(&plan);
     // `prepare` computes sizes in 64 bits without looking for overflow; here it is looked for.
     let largest: Vec<u32> = plan.symbols.iter().map(|symbol| symbol.max).collect();

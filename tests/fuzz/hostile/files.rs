@@ -72,7 +72,7 @@ fn bytes() -> Vec<Hostile> {
         hostile("field number 0", field(0x3a, &[0x02, 0]), NotOnnx, ""),
         hostile("a model that is cut short", whole[..whole.len() / 2].to_vec(), NotOnnx, ""),
         hostile("a model and then more", [&whole[..], &[0xff; 9]].concat(), NotOnnx, ""),
-        hostile("a model twice", [&whole[..], &whole[..]].concat(), Invalid, "defined twice"),
+        hostile("a model twice", [&whole[..], &whole[..]].concat(), Invalid, "listed twice"),
         hostile("a zip archive", b"PK\x03\x04 and more".to_vec(), NotOnnx, "zip"),
         hostile("a pickle", b"\x80\x04\x95 and more".to_vec(), NotOnnx, "pickle"),
         hostile("HDF5", b"\x89HDF\r\n\x1a\n and more".to_vec(), NotOnnx, "HDF5"),
@@ -204,7 +204,7 @@ fn structure() -> Vec<Hostile> {
             Limit,
             "100001 nodes",
         )
-        .within(260, 5),
+        .within(260, 30),
         hostile(
             "opset 2^60",
             Message::default()
@@ -321,8 +321,8 @@ fn names() -> Vec<Hostile> {
                 }
                 .model()
             },
-            Limit,
-            "",
+            Invalid,
+            "longer than 1024 bytes",
         ),
     ]
 }
@@ -368,8 +368,8 @@ fn ports() -> Vec<Hostile> {
         hostile(
             "an input of 2^31 columns, cubed",
             input(port("X", FLOAT, &[Some(1 << 31); 3])),
-            Limit,
-            "in one tensor",
+            Invalid,
+            "has the dimension",
         ),
         hostile(
             "an input of 2^31 columns",
@@ -406,7 +406,7 @@ fn ports() -> Vec<Hostile> {
             Limit,
             "200000 outputs",
         )
-        .within(260, 5),
+        .within(260, 30),
         hostile(
             "20,000 constants that are inputs too",
             {

@@ -23,13 +23,14 @@ for n in range(count):
         "application/octet-stream", description, json.dumps([tag]), now + n,
         "\n".join([name, description.lower(), tag]),
     ))
-    tags.append((account, tag, now + n, key))
+    tags.append((tag, key))
 with connection:
     connection.executemany(
         "INSERT INTO models (id, account_id, name, version, url, mime_type, description, tags,"
         " created_at, search) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", models)
     connection.executemany(
-        "INSERT INTO model_tags (account_id, tag, created_at, model_id) VALUES (?, ?, ?, ?)", tags)
+        "INSERT INTO tagged (account, tag, key, name, version, model_id)"
+        " SELECT key >> 32, ?, key, name, version, id FROM models WHERE id = ?", tags)
     connection.execute(
         "INSERT INTO name_versions (account_id, kind, name, last_version)"
         " SELECT account_id, 'model', name, max(version) FROM models WHERE account_id = ?"

@@ -35,6 +35,8 @@ const NAMED: usize = 3;
 #[derive(Debug, Clone)]
 pub struct AccountAccess {
     pub(crate) account_id: String,
+    /// The upper half of the keys of its rows.
+    pub(crate) number: i64,
     pub(crate) path: AccountPath,
     pub(crate) scope: Scope,
     pub(crate) principal: Principal,
@@ -332,7 +334,7 @@ impl Control {
     ) -> Result<AccountAccess, ControlError> {
         let unknown = || ControlError::not_found(Kind::Account, account);
         let row = sqlx::query(
-            "SELECT a.id, s.tenant_id, a.subscription_id, g.name, a.name FROM accounts a
+            "SELECT a.id, s.tenant_id, a.subscription_id, g.name, a.name, a.number FROM accounts a
              JOIN resource_groups g
                  ON g.subscription_id = a.subscription_id AND g.name_key = a.group_key
              JOIN subscriptions s ON s.id = a.subscription_id
@@ -356,6 +358,7 @@ impl Control {
         }
         Ok(AccountAccess {
             account_id: row.try_get(0)?,
+            number: row.try_get(5)?,
             path: AccountPath::new(subscription, group, name),
             scope,
             principal: caller.clone(),

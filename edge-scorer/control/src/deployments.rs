@@ -2,22 +2,24 @@
 
 use serde::Deserialize;
 use shared::{Deployment, DeploymentId};
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::{QueryBuilder, Row as _, Sqlite, sqlite::SqliteRow};
 
 use crate::{
     AccountAccess, Action, Control, ControlError, Kind, ListQuery, Listed, clock,
-    lists::{self, Order, Table},
+    lists::{self, Order, Rows, Table},
 };
 
-const TABLE: Table = Table {
+pub(crate) const TABLE: Table = Table {
     columns: "r.id, r.service_name, r.image_id, r.state, r.created_at, r.expired_at",
-    from: "FROM deployments r",
+    name: "deployments",
+    joins: "",
+    rows: Rows::Plain,
     orders: &[
         Order::number("createdAt", "r.created_at"),
         Order::text("name", "r.service_name"),
         Order::text("state", "r.state"),
     ],
-    search: None,
+    searched: false,
 };
 
 /// Which deployments a list shows.
@@ -37,17 +39,17 @@ impl Control {
         query: &ListQuery,
     ) -> Result<Listed<Deployment>, ControlError> {
         account.require(Action::Read)?;
-        let conditions = |builder: &mut sqlx::QueryBuilder<sqlx::Sqlite>| {
-            if let Some(service) = &filter.service_id {
-                builder.push(" AND r.service_id IN (SELECT id FROM services WHERE id = ");
-                builder.push_bind(service.to_ascii_lowercase());
-                builder.push(" OR (name = ").push_bind(service.clone());
-                builder.push(" AND account_id = ").push_bind(account.account_id.clone());
-                builder.push("))");
-            }
+        let service = match &filter.service_id {
+            None => None,
+            Some(id) => match self.service_id(account, id).await {
+                Ok(id) => Some(id.to_string()),
+                // Whatever its name was, it has no deployments any more.
+                Err(ControlError::NotFound { .. }) => Some(String::new()),
+                Err(error) => return Err(error),
+            },
         };
-        let (store, id) = (&self.inner.store, &account.account_id);
-        lists::page(store, &TABLE, query, id, &conditions, deployment).await
+        let conditions = |builder: &mut QueryBuilder<Sqlite>| narrow(builder, service.as_deref());
+        lists::page(&self.inner.store, &TABLE, query, account, &conditions, deployment).await
     }
 
     /// One deployment.
@@ -68,6 +70,12 @@ impl Control {
         .fetch_optional(self.inner.store.read())
         .await?;
         deployment(&row.ok_or_else(unknown)?)
+    }
+}
+
+pub(crate) fn narrow(builder: &mut QueryBuilder<Sqlite>, service: Option<&str>) {
+    if let Some(service) = service {
+        builder.push(" AND r.service_id = ").push_bind(service.to_owned());
     }
 }
 

@@ -11,12 +11,12 @@ use serde::Deserialize;
 use shared::{
     Check, Image, ImageId, ImageRequest, OperationId, OperationType, Signature, paths::AccountPath,
 };
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::{QueryBuilder, Row as _, Sqlite, sqlite::SqliteRow};
 
 use crate::{
     AccountAccess, Action, Content, Control, ControlError, Kind, ListQuery, Listed, audit, clock,
     first_answers::{first_answer, keep_answer},
-    lists::{self, Order, Table, searchable},
+    lists::{self, Order, Rows, Table, searchable},
     models::next_version,
     operations::{NewOperation, accept},
     random,
@@ -37,17 +37,19 @@ pub(crate) const COLUMNS: &str = "r.id, r.name, r.version, r.description, r.comp
     m.version AS manifest_version, m.body AS manifest_body, \
     m.created_at AS manifest_created_at";
 
-const TABLE: Table = Table {
+pub(crate) const TABLE: Table = Table {
     columns: COLUMNS,
-    from: "FROM images r JOIN manifests m ON m.id = r.manifest_id",
+    name: "images",
+    joins: " JOIN manifests m ON m.id = r.manifest_id",
+    rows: Rows::Keyed,
     orders: &[
-        Order::number("createdAt", "r.created_at"),
+        Order::number("createdAt", "r.key"),
         Order::text("name", "r.name"),
-        Order::number("updatedAt", "r.created_at"),
+        Order::number("updatedAt", "r.key"),
         Order::number("version", "r.version"),
         Order::text("state", "r.state"),
     ],
-    search: Some("r.search"),
+    searched: true,
 };
 
 /// Which images a list shows.
@@ -139,16 +141,9 @@ impl Control {
         query: &ListQuery,
     ) -> Result<Listed<Image>, ControlError> {
         account.require(Action::Read)?;
-        let conditions = |builder: &mut sqlx::QueryBuilder<sqlx::Sqlite>| {
-            if let Some(id) = &filter.manifest_id {
-                builder.push(" AND r.manifest_id = ").push_bind(id.to_ascii_lowercase());
-            }
-            if let Some(name) = &filter.manifest_name {
-                builder.push(" AND r.manifest_name = ").push_bind(name.clone());
-            }
-        };
+        let conditions = |builder: &mut QueryBuilder<Sqlite>| narrow(builder, filter);
         let read = |row: &SqliteRow| image(row, account, &self.inner.vault);
-        lists::page(&self.inner.store, &TABLE, query, &account.account_id, &conditions, read).await
+        lists::page(&self.inner.store, &TABLE, query, account, &conditions, read).await
     }
 
     /// One image.
@@ -317,6 +312,15 @@ impl Control {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
             Err(error) => Err(ControlError::internal(error)),
         }
+    }
+}
+
+pub(crate) fn narrow(builder: &mut QueryBuilder<Sqlite>, filter: &ImageFilter) {
+    if let Some(id) = &filter.manifest_id {
+        builder.push(" AND r.manifest_id = ").push_bind(id.to_ascii_lowercase());
+    }
+    if let Some(name) = &filter.manifest_name {
+        builder.push(" AND r.manifest_name = ").push_bind(name.clone());
     }
 }
 

@@ -2,12 +2,12 @@
 
 use serde::Deserialize;
 use shared::{Manifest, ManifestId, ManifestRequest, ModelId, ModelType, WebserviceType};
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::{QueryBuilder, Row as _, Sqlite, sqlite::SqliteRow};
 
 use crate::{
     AccountAccess, Action, Control, ControlError, Kind, ListQuery, Listed, audit, clock,
     first_answers::{first_answer, keep_answer},
-    lists::{self, Order, Table, searchable},
+    lists::{self, Order, Rows, Table, searchable},
     models::next_version,
     random,
 };
@@ -15,16 +15,18 @@ use crate::{
 /// Most models and most assets of one manifest.
 const PARTS: usize = 100;
 
-const TABLE: Table = Table {
+pub(crate) const TABLE: Table = Table {
     columns: "r.id, r.name, r.version, r.body, r.created_at",
-    from: "FROM manifests r",
+    name: "manifests",
+    joins: "",
+    rows: Rows::Keyed,
     orders: &[
-        Order::number("createdAt", "r.created_at"),
+        Order::number("createdAt", "r.key"),
         Order::text("name", "r.name"),
-        Order::number("updatedAt", "r.created_at"),
+        Order::number("updatedAt", "r.key"),
         Order::number("version", "r.version"),
     ],
-    search: Some("r.search"),
+    searched: true,
 };
 
 /// Which manifests a list shows.
@@ -66,11 +68,12 @@ impl Control {
         let search =
             searchable([request.name.as_str(), request.description.as_deref().unwrap_or_default()]);
 
-        let (id, now) = (ManifestId(random::uuid()), clock::now());
+        let id = ManifestId(random::uuid());
         let mut write = self.inner.store.write().await?;
         if let Some(answer) = first_answer(&mut write, keyed.as_ref()).await? {
             return Ok(answer);
         }
+        let now = clock::now();
         let version =
             next_version(&mut write, &account.account_id, "manifest", &request.name).await?;
         sqlx::query(
@@ -116,19 +119,8 @@ impl Control {
         query: &ListQuery,
     ) -> Result<Listed<Manifest>, ControlError> {
         account.require(Action::Read)?;
-        let conditions = |builder: &mut sqlx::QueryBuilder<sqlx::Sqlite>| {
-            if let Some(name) = &filter.manifest_name {
-                builder.push(" AND r.name = ").push_bind(name.clone());
-            }
-            if let Some(model_id) = &filter.model_id {
-                builder
-                    .push(" AND r.id IN (SELECT manifest_id FROM manifest_models WHERE model_id = ")
-                    .push_bind(model_id.to_ascii_lowercase())
-                    .push(")");
-            }
-        };
-        let (store, id) = (&self.inner.store, &account.account_id);
-        lists::page(store, &TABLE, query, id, &conditions, manifest).await
+        let conditions = |builder: &mut QueryBuilder<Sqlite>| narrow(builder, filter);
+        lists::page(&self.inner.store, &TABLE, query, account, &conditions, manifest).await
     }
 
     /// One manifest.
@@ -186,6 +178,18 @@ impl Control {
         .fetch_optional(self.inner.store.read())
         .await?;
         row.as_ref().map(manifest).transpose()
+    }
+}
+
+pub(crate) fn narrow(builder: &mut QueryBuilder<Sqlite>, filter: &ManifestFilter) {
+    if let Some(name) = &filter.manifest_name {
+        builder.push(" AND r.name = ").push_bind(name.clone());
+    }
+    if let Some(model_id) = &filter.model_id {
+        builder
+            .push(" AND r.id IN (SELECT manifest_id FROM manifest_models WHERE model_id = ")
+            .push_bind(model_id.to_ascii_lowercase())
+            .push(")");
     }
 }
 

@@ -13,14 +13,14 @@ mod source;
 
 use serde::Deserialize;
 use shared::{Check, Model, ModelId, ModelRequest};
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::{QueryBuilder, Row as _, Sqlite, sqlite::SqliteRow};
 
 use crate::{
     AccountAccess, Action, Control, ControlError, Kind, ListQuery, Listed, audit,
     child::Reading,
     clock,
     first_answers::{first_answer, keep_answer},
-    lists::{self, Order, Table, searchable},
+    lists::{self, Order, Rows, Table, searchable},
     random,
     store::Write,
 };
@@ -35,24 +35,26 @@ const MIME_TYPE_BYTES: usize = 200;
 const TABLE: Table = Table {
     columns: "r.id, r.name, r.version, r.url, r.mime_type, r.description, r.tags, r.unpack, \
         r.created_at, r.sha256, r.size",
-    from: "FROM models r",
+    name: "models",
+    joins: "",
+    rows: Rows::Keyed,
     orders: &[
-        Order::number("createdAt", "r.created_at"),
+        Order::number("createdAt", "r.key"),
         Order::text("name", "r.name"),
-        Order::number("updatedAt", "r.created_at"),
+        Order::number("updatedAt", "r.key"),
         Order::number("version", "r.version"),
     ],
-    search: Some("r.search"),
+    searched: true,
 };
 
 /// The same rows through the index of tags.
 const TAGGED: Table = Table {
-    from: "FROM model_tags t JOIN models r ON r.id = t.model_id",
+    rows: Rows::Tagged,
     orders: &[
-        Order::number("createdAt", "t.created_at"),
-        Order::text("name", "r.name"),
-        Order::number("updatedAt", "t.created_at"),
-        Order::number("version", "r.version"),
+        Order::number("createdAt", "t.key"),
+        Order::text("name", "t.name"),
+        Order::number("updatedAt", "t.key"),
+        Order::number("version", "t.version"),
     ],
     ..TABLE
 };
@@ -100,7 +102,7 @@ impl Control {
 
         let (tags, search) =
             columns(&request.name, request.description.as_deref(), request.tags.as_deref())?;
-        let (id, now) = (ModelId(random::uuid()), clock::now());
+        let id = ModelId(random::uuid());
         // From here to the commit the bytes cannot be swept.
         let gate = self.inner.blobs.gate().await;
         let mut write = self.inner.store.write().await?;
@@ -110,6 +112,8 @@ impl Control {
         if let Some((sha256, _)) = &bytes {
             still_there(&mut write, account, sha256).await?;
         }
+        // Within the write, so that moments are in the order of keys.
+        let now = clock::now();
         let version = next_version(&mut write, &account.account_id, "model", &request.name).await?;
         sqlx::query(
             "INSERT INTO models (id, account_id, name, version, url, mime_type, description, tags,
@@ -131,7 +135,7 @@ impl Control {
         .bind(search)
         .execute(&mut *write)
         .await?;
-        insert_tags(&mut write, account, id, now, request.tags.as_deref()).await?;
+        insert_tags(&mut write, id, request.tags.as_deref()).await?;
         let (sha256, size) = bytes.unzip();
         let model = Model {
             id,
@@ -161,19 +165,9 @@ impl Control {
         query: &ListQuery,
     ) -> Result<Listed<Model>, ControlError> {
         account.require(Action::Read)?;
-        let table = if filter.tag.is_some() { &TAGGED } else { &TABLE };
-        let conditions = |builder: &mut sqlx::QueryBuilder<sqlx::Sqlite>| {
-            if let Some(name) = &filter.name {
-                builder.push(" AND r.name = ").push_bind(name.clone());
-            }
-            if let Some(tag) = &filter.tag {
-                builder
-                    .push(" AND t.account_id = r.account_id AND t.tag = ")
-                    .push_bind(tag.clone());
-            }
-        };
-        let (store, id) = (&self.inner.store, &account.account_id);
-        lists::page(store, table, query, id, &conditions, model).await
+        let table = table(filter);
+        let conditions = |builder: &mut QueryBuilder<Sqlite>| narrow(builder, filter);
+        lists::page(&self.inner.store, table, query, account, &conditions, model).await
     }
 
     /// One model.
@@ -261,6 +255,21 @@ impl Control {
     }
 }
 
+/// Where the models that `filter` names are listed.
+pub(crate) fn table(filter: &ModelFilter) -> &'static Table {
+    if filter.tag.is_some() { &TAGGED } else { &TABLE }
+}
+
+pub(crate) fn narrow(builder: &mut QueryBuilder<Sqlite>, filter: &ModelFilter) {
+    if let Some(tag) = &filter.tag {
+        builder.push(" AND t.tag = ").push_bind(tag.clone());
+    }
+    if let Some(name) = &filter.name {
+        let column = if filter.tag.is_some() { "t.name" } else { "r.name" };
+        builder.push(format!(" AND {column} = ")).push_bind(name.clone());
+    }
+}
+
 fn validate(request: &ModelRequest) -> Result<(), ControlError> {
     shared::validate_name(&request.name).map_err(|rule| refuse(&rule, "name"))?;
     validate_words(request.description.as_deref(), request.tags.as_deref())?;
@@ -309,20 +318,17 @@ fn columns(
 /// Puts a model into the index of tags.
 async fn insert_tags(
     write: &mut Write,
-    account: &AccountAccess,
     id: ModelId,
-    created_at: i64,
     tags: Option<&[String]>,
 ) -> Result<(), ControlError> {
     for tag in tags.unwrap_or_default() {
         sqlx::query(
-            "INSERT INTO model_tags (account_id, tag, created_at, model_id)
-             VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            "INSERT INTO tagged (account, tag, key, name, version, model_id)
+             SELECT key >> 32, $2, key, name, version, id FROM models WHERE id = $1
+             ON CONFLICT DO NOTHING",
         )
-        .bind(&account.account_id)
-        .bind(tag)
-        .bind(created_at)
         .bind(id.to_string())
+        .bind(tag)
         .execute(&mut **write)
         .await?;
     }

@@ -8,11 +8,11 @@ mod runner;
 use futures::{StreamExt as _, stream::BoxStream};
 use serde::Deserialize;
 use shared::{AsyncOperationStatus, OperationId, OperationState, OperationType};
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::{QueryBuilder, Row as _, Sqlite, sqlite::SqliteRow};
 
 use crate::{
     AccountAccess, Action, Control, ControlError, Kind, ListQuery, Listed, clock,
-    lists::{self, Order, Table},
+    lists::{self, Order, Rows, Table},
     random,
     store::Write,
 };
@@ -22,15 +22,17 @@ pub(crate) use runner::{Event, Runner};
 const COLUMNS: &str = "r.id, r.operation_type, r.state, r.created_at, r.ended_at, r.resource_path, \
     r.error, r.percent_complete, r.phase, r.warnings";
 
-const TABLE: Table = Table {
+pub(crate) const TABLE: Table = Table {
     columns: COLUMNS,
-    from: "FROM operations r",
+    name: "operations",
+    joins: "",
+    rows: Rows::Plain,
     orders: &[
         Order::number("createdAt", "r.created_at"),
         Order::text("state", "r.state"),
         Order::number("updatedAt", "r.created_at"),
     ],
-    search: None,
+    searched: false,
 };
 
 /// Which operations a list shows.
@@ -78,19 +80,11 @@ impl Control {
         let state = parsed::<OperationState>("state", filter.state.as_deref())?;
         let operation_type =
             parsed::<OperationType>("operationType", filter.operation_type.as_deref())?;
-        let conditions = |builder: &mut sqlx::QueryBuilder<sqlx::Sqlite>| {
-            if let Some(state) = state {
-                builder.push(" AND r.state = ").push_bind(state.as_str());
-            }
-            if let Some(operation_type) = operation_type {
-                builder.push(" AND r.operation_type = ").push_bind(operation_type.as_str());
-            }
-            if let Some(resource_id) = &filter.resource_id {
-                builder.push(" AND r.resource_id = ").push_bind(resource_id.to_ascii_lowercase());
-            }
+        let resource_id = filter.resource_id.as_deref();
+        let conditions = |builder: &mut QueryBuilder<Sqlite>| {
+            narrow(builder, state, operation_type, resource_id);
         };
-        let (store, id) = (&self.inner.store, &account.account_id);
-        lists::page(store, &TABLE, query, id, &conditions, status).await
+        lists::page(&self.inner.store, &TABLE, query, account, &conditions, status).await
     }
 
     /// One operation.
@@ -259,6 +253,23 @@ pub(crate) fn state_after(error: &ControlError) -> OperationState {
     match error {
         ControlError::Cancelled => OperationState::Cancelled,
         _ => OperationState::Failed,
+    }
+}
+
+pub(crate) fn narrow(
+    builder: &mut QueryBuilder<Sqlite>,
+    state: Option<OperationState>,
+    operation_type: Option<OperationType>,
+    resource_id: Option<&str>,
+) {
+    if let Some(state) = state {
+        builder.push(" AND r.state = ").push_bind(state.as_str());
+    }
+    if let Some(operation_type) = operation_type {
+        builder.push(" AND r.operation_type = ").push_bind(operation_type.as_str());
+    }
+    if let Some(resource_id) = resource_id {
+        builder.push(" AND r.resource_id = ").push_bind(resource_id.to_ascii_lowercase());
     }
 }
 

@@ -16,13 +16,13 @@ use shared::{
     ComputeType, DeploymentId, ImageId, OperationId, OperationState, OperationType, Service,
     ServiceCreateRequest, ServiceId, ServiceUpdateRequest,
 };
-use sqlx::Row as _;
+use sqlx::{QueryBuilder, Row as _, Sqlite};
 
 use crate::{
     AccountAccess, Action, Control, ControlError, Kind, ListQuery, Listed, audit, clock,
     first_answers::{first_answer, keep_answer},
     images::validate_compute,
-    lists::{self, Order, Table, searchable},
+    lists::{self, Order, Rows, Table, searchable},
     operations::{Event, NewOperation, accept},
     random,
     store::Write,
@@ -31,16 +31,18 @@ use crate::{
 pub(crate) use deploy::Wanted;
 pub(crate) use settings::{Collecting, Effect, Settings};
 
-const TABLE: Table = Table {
+pub(crate) const TABLE: Table = Table {
     columns: rows::COLUMNS,
-    from: "FROM services r",
+    name: "services",
+    joins: "",
+    rows: Rows::Keyed,
     orders: &[
-        Order::number("createdAt", "r.created_at"),
+        Order::number("createdAt", "r.key"),
         Order::text("name", "r.name"),
         Order::number("updatedAt", "r.updated_at"),
         Order::text("state", "r.state"),
     ],
-    search: Some("r.search"),
+    searched: true,
 };
 
 /// Which services a list shows.
@@ -83,7 +85,7 @@ impl Control {
         settings.effect(self.limits().guest_memory_bytes)?;
         let compute_type = request.compute_resource.compute_type.unwrap_or(ComputeType::Cluster);
 
-        let (id, now) = (ServiceId(random::uuid()), clock::now());
+        let id = ServiceId(random::uuid());
         let keys = keys::Keys::random();
         let mut write = self.inner.store.write().await?;
         if let Some(answer) = first_answer(&mut write, keyed.as_ref()).await? {
@@ -99,6 +101,7 @@ impl Control {
             return Err(ControlError::NameTaken { kind: Kind::Service, name: request.name });
         }
         let public_name = public_name(&mut write, &request.name, id).await?;
+        let now = clock::now();
         let text = serde_json::to_string(&settings).map_err(ControlError::internal)?;
         sqlx::query(
             "INSERT INTO services (id, account_id, name, public_name, created_at, updated_at, state,
@@ -182,42 +185,10 @@ impl Control {
         query: &ListQuery,
     ) -> Result<Listed<Service>, ControlError> {
         account.require(Action::Read)?;
-        let conditions = |builder: &mut sqlx::QueryBuilder<sqlx::Sqlite>| {
-            if let Some(name) = &filter.service_name {
-                builder.push(" AND r.name = ").push_bind(name.clone());
-            }
-            if let Some(id) = &filter.image_id {
-                builder.push(" AND r.image_id = ").push_bind(id.to_ascii_lowercase());
-            }
-            if let Some(id) = &filter.compute_resource_id {
-                builder.push(" AND r.compute_resource_id = ").push_bind(id.clone());
-            }
-            let by_image = " AND r.image_id IN (SELECT i.id FROM images i ";
-            if let Some(id) = &filter.manifest_id {
-                builder.push(by_image);
-                builder.push("WHERE i.manifest_id = ").push_bind(id.to_ascii_lowercase()).push(")");
-            }
-            if let Some(name) = &filter.manifest_name {
-                builder.push(by_image);
-                builder.push("WHERE i.account_id = ").push_bind(account.account_id.clone());
-                builder.push(" AND i.manifest_name = ").push_bind(name.clone()).push(")");
-            }
-            if let Some(id) = &filter.model_id {
-                builder.push(by_image);
-                builder.push("JOIN manifest_models u ON u.manifest_id = i.manifest_id ");
-                builder.push("WHERE u.model_id = ").push_bind(id.to_ascii_lowercase()).push(")");
-            }
-            if let Some(name) = &filter.model_name {
-                builder.push(by_image);
-                builder.push("JOIN manifest_models u ON u.manifest_id = i.manifest_id ");
-                builder.push("JOIN models o ON o.id = u.model_id ");
-                builder.push("WHERE o.account_id = ").push_bind(account.account_id.clone());
-                builder.push(" AND o.name = ").push_bind(name.clone()).push(")");
-            }
-        };
-        let (store, account_id) = (&self.inner.store, &account.account_id);
-        let page =
-            lists::page(store, &TABLE, query, account_id, &conditions, rows::service).await?;
+        let id = &account.account_id;
+        let conditions = |builder: &mut QueryBuilder<Sqlite>| narrow(builder, id, filter);
+        let store = &self.inner.store;
+        let page = lists::page(store, &TABLE, query, account, &conditions, rows::service).await?;
         let value = self.with_parts(account, page.value).await?;
         Ok(Listed { value, next: page.next, count: page.count })
     }
@@ -339,6 +310,40 @@ impl Control {
         let Some(row) = row else { return Ok(None) };
         let services = vec![rows::service(&row)?];
         Ok(self.with_parts(account, services).await?.pop())
+    }
+}
+
+pub(crate) fn narrow(builder: &mut QueryBuilder<Sqlite>, account_id: &str, filter: &ServiceFilter) {
+    if let Some(name) = &filter.service_name {
+        builder.push(" AND r.name = ").push_bind(name.clone());
+    }
+    if let Some(id) = &filter.image_id {
+        builder.push(" AND r.image_id = ").push_bind(id.to_ascii_lowercase());
+    }
+    if let Some(id) = &filter.compute_resource_id {
+        builder.push(" AND r.compute_resource_id = ").push_bind(id.clone());
+    }
+    let by_image = " AND r.image_id IN (SELECT i.id FROM images i ";
+    if let Some(id) = &filter.manifest_id {
+        builder.push(by_image);
+        builder.push("WHERE i.manifest_id = ").push_bind(id.to_ascii_lowercase()).push(")");
+    }
+    if let Some(name) = &filter.manifest_name {
+        builder.push(by_image);
+        builder.push("WHERE i.account_id = ").push_bind(account_id.to_owned());
+        builder.push(" AND i.manifest_name = ").push_bind(name.clone()).push(")");
+    }
+    if let Some(id) = &filter.model_id {
+        builder.push(by_image);
+        builder.push("JOIN manifest_models u ON u.manifest_id = i.manifest_id ");
+        builder.push("WHERE u.model_id = ").push_bind(id.to_ascii_lowercase()).push(")");
+    }
+    if let Some(name) = &filter.model_name {
+        builder.push(by_image);
+        builder.push("JOIN manifest_models u ON u.manifest_id = i.manifest_id ");
+        builder.push("JOIN models o ON o.id = u.model_id ");
+        builder.push("WHERE o.account_id = ").push_bind(account_id.to_owned());
+        builder.push(" AND o.name = ").push_bind(name.clone()).push(")");
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     Ending, Request, failures,
     naming::{operation, scope_of},
 };
-use crate::{Control, ControlError, clock};
+use crate::{Control, ControlError, clock, lists::searchable};
 
 /// Longest path that is kept, in characters.
 const PATH_CHARS: usize = 1_024;
@@ -180,9 +180,9 @@ impl Trail {
         sqlx::query(
             "INSERT INTO audit (at, request_id, client_request_id, principal_id, principal_name,
                  principal_kind, proof, address, operation, method, path, path_key, scope,
-                 scope_key, outcome, status, code, with_change, resource_id)
+                 scope_key, outcome, status, code, with_change, resource_id, search)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                 $18, $19)
+                 $18, $19, $20)
              ON CONFLICT (request_id) DO NOTHING",
         )
         .bind(clock::now())
@@ -204,6 +204,7 @@ impl Trail {
         .bind(row.code)
         .bind(i64::from(row.with_change))
         .bind(row.resource_id)
+        .bind(searchable([path.as_str(), who.as_ref().map_or("", |who| who.name.as_str())]))
         .execute(connection)
         .await?;
         Ok(())

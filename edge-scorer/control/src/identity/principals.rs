@@ -1,7 +1,7 @@
 //! Service principals and their secrets. Only owners of the subscription may look at them or change
 //! them.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use shared::{
     NewSecret, PrincipalKind, RoleAssignment, SecretRequest, SecretSummary, ServicePrincipal,
@@ -27,6 +27,9 @@ const HINT_CHARS: usize = 3;
 const COLUMNS: &str = "SELECT id, client_id, display_name, created_at FROM principals \
      WHERE kind = 'ServicePrincipal'";
 
+const SECRETS_OF_ALL: &str = "SELECT principal_id, id, description, hint, created_at, expires_at \
+     FROM secrets ORDER BY created_at, id";
+
 /// A new secret's text, its hash and what is remembered of it.
 pub(crate) struct Minted {
     pub(crate) secret: String,
@@ -43,11 +46,12 @@ impl Control {
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} ORDER BY created_at, id")))
             .fetch_all(self.inner.store.read())
             .await?;
-        let mut principals = Vec::with_capacity(rows.len());
-        for row in rows {
-            principals.push(self.shown(&row).await?);
+        // One question for all of them, however many there are.
+        let mut secrets: HashMap<String, Vec<SecretSummary>> = HashMap::new();
+        for row in sqlx::query(SECRETS_OF_ALL).fetch_all(self.inner.store.read()).await? {
+            secrets.entry(row.try_get("principal_id")?).or_default().push(summary(&row)?);
         }
-        Ok(principals)
+        rows.iter().map(|row| self.shown(row, |id| secrets.remove(id))).collect()
     }
 
     /// One service principal.
@@ -62,7 +66,15 @@ impl Control {
             .fetch_optional(self.inner.store.read())
             .await?
             .ok_or_else(|| ControlError::not_found(Kind::ServicePrincipal, id))?;
-        self.shown(&row).await
+        let secrets = sqlx::query(
+            "SELECT id, description, hint, created_at, expires_at FROM secrets
+             WHERE principal_id = $1 ORDER BY created_at, id",
+        )
+        .bind(row.try_get::<&str, _>(0)?)
+        .fetch_all(self.inner.store.read())
+        .await?;
+        let secrets = secrets.iter().map(summary).collect::<Result<_, sqlx::Error>>()?;
+        self.shown(&row, |_| Some(secrets))
     }
 
     /// Makes a service principal with its roles and its first secret.
@@ -215,16 +227,13 @@ impl Control {
         Ok(Minted { secret, hash })
     }
 
-    async fn shown(&self, row: &SqliteRow) -> Result<ServicePrincipal, ControlError> {
+    fn shown(
+        &self,
+        row: &SqliteRow,
+        secrets: impl FnOnce(&str) -> Option<Vec<SecretSummary>>,
+    ) -> Result<ServicePrincipal, ControlError> {
         let id: String = row.try_get(0)?;
-        let secrets = sqlx::query(
-            "SELECT id, description, hint, created_at, expires_at FROM secrets
-             WHERE principal_id = $1 ORDER BY created_at, id",
-        )
-        .bind(&id)
-        .fetch_all(self.inner.store.read())
-        .await?;
-        let secrets = secrets.iter().map(summary).collect::<Result<_, sqlx::Error>>()?;
+        let secrets = secrets(&id).unwrap_or_default();
         Ok(ServicePrincipal {
             roles: self.roles_of(&id),
             id,
@@ -245,11 +254,11 @@ impl Control {
 
 fn summary(row: &SqliteRow) -> Result<SecretSummary, sqlx::Error> {
     Ok(SecretSummary {
-        id: row.try_get(0)?,
-        description: row.try_get(1)?,
-        hint: row.try_get(2)?,
-        created_at: Some(clock::timestamp(row.try_get(3)?)),
-        expires_at: clock::timestamp(row.try_get(4)?),
+        id: row.try_get("id")?,
+        description: row.try_get("description")?,
+        hint: row.try_get("hint")?,
+        created_at: Some(clock::timestamp(row.try_get("created_at")?)),
+        expires_at: clock::timestamp(row.try_get("expires_at")?),
     })
 }
 

@@ -1,7 +1,6 @@
 //! Changing what is said about a model. What it is (name, version, bytes) never changes.
 
 use shared::{Model, ModelId, ModelPatch};
-use sqlx::Row as _;
 
 use super::{columns, insert_tags, model, validate_words};
 use crate::{AccountAccess, Action, Control, ControlError, Kind};
@@ -55,12 +54,11 @@ impl Control {
         .execute(&mut *write)
         .await?;
         if retagged {
-            sqlx::query("DELETE FROM model_tags WHERE model_id = $1")
+            sqlx::query("DELETE FROM tagged WHERE model_id = $1")
                 .bind(model_id.to_string())
                 .execute(&mut *write)
                 .await?;
-            let created_at = row.try_get("created_at")?;
-            insert_tags(&mut write, account, model_id, created_at, tags).await?;
+            insert_tags(&mut write, model_id, tags).await?;
         }
         write.commit().await?;
         Ok(changed)

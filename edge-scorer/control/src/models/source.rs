@@ -94,6 +94,7 @@ mod tests {
     fn parse(url: &str) -> Result<Source, ControlError> {
         let account = AccountAccess {
             account_id: "1".to_owned(),
+            number: 1,
             path: AccountPath::new("S", "rg", "acc"),
             scope: Scope::new("/subscriptions/S"),
             principal: Principal::nobody(),

@@ -8,7 +8,7 @@ use sqlx::{Row as _, sqlite::SqliteRow};
 use super::{CollectedCall, lines};
 use crate::{
     AccountAccess, Content, Control, ControlError, Kind, ListQuery, Listed, clock,
-    lists::{self, Order, Table},
+    lists::{self, Order, Rows, Table},
     random,
 };
 
@@ -18,9 +18,11 @@ const FILE_BYTES: usize = 8 << 20;
 const TABLE: Table = Table {
     columns: "r.id, r.service_id, r.sha256, r.size, r.records, r.first_at, r.created_at, \
         r.expires_at",
-    from: "FROM collected r",
+    name: "collected",
+    joins: "",
+    rows: Rows::Plain,
     orders: &[Order::number("createdAt", "r.created_at")],
-    search: None,
+    searched: false,
 };
 
 /// Lines on their way to a file, by service.
@@ -113,9 +115,8 @@ impl Control {
         let conditions = |builder: &mut sqlx::QueryBuilder<sqlx::Sqlite>| {
             builder.push(" AND r.service_id = ").push_bind(service.to_string());
         };
-        let (store, account_id) = (&self.inner.store, &account.account_id);
         let read = |row: &SqliteRow| file(row, account);
-        lists::page(store, &TABLE, query, account_id, &conditions, read).await
+        lists::page(&self.inner.store, &TABLE, query, account, &conditions, read).await
     }
 
     /// The lines of one file.

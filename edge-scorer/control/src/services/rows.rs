@@ -1,6 +1,6 @@
 //! Services as rows, and the parts that an answer nests.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use shared::{ComputeResource, Image, ImageId, Manifest, ManifestId, Model, Service, paths};
 use sqlx::{QueryBuilder, Row as _, sqlite::SqliteRow};
@@ -92,12 +92,11 @@ impl Control {
     ) -> Result<HashMap<ImageId, Image>, ControlError> {
         let mut query = QueryBuilder::new("SELECT ");
         query.push(images::COLUMNS);
-        query.push(" FROM images r JOIN manifests m ON m.id = r.manifest_id WHERE r.id IN (");
-        let mut ids = query.separated(", ");
-        for service in services {
-            ids.push_bind(service.image_id.to_string());
-        }
-        query.push(")");
+        query.push(" FROM images r JOIN manifests m ON m.id = r.manifest_id");
+        // A list of ids as one value: one statement for pages of all lengths.
+        let ids: BTreeSet<_> = services.iter().map(|service| service.image_id).collect();
+        query.push(" WHERE r.id IN (SELECT value FROM json_each(").push_bind(json(&ids)?);
+        query.push("))");
         let rows = query.build().fetch_all(self.inner.store.read()).await?;
         rows.iter()
             .map(|row| {
@@ -114,13 +113,11 @@ impl Control {
         let mut query = QueryBuilder::new(
             "SELECT u.manifest_id, r.id, r.name, r.version, r.url, r.mime_type, r.description,
                  r.tags, r.unpack, r.created_at, r.sha256, r.size
-             FROM manifest_models u JOIN models r ON r.id = u.model_id WHERE u.manifest_id IN (",
+             FROM manifest_models u JOIN models r ON r.id = u.model_id
+             WHERE u.manifest_id IN (SELECT value FROM json_each(",
         );
-        let mut ids = query.separated(", ");
-        for manifest in manifests {
-            ids.push_bind(manifest.to_string());
-        }
-        query.push(") ORDER BY u.manifest_id, u.position");
+        query.push_bind(json(&manifests.collect::<Vec<_>>())?);
+        query.push(")) ORDER BY u.manifest_id, u.position");
         let rows = query.build().fetch_all(self.inner.store.read()).await?;
         let mut found: HashMap<ManifestId, Vec<Model>> = HashMap::new();
         for row in &rows {
@@ -130,6 +127,10 @@ impl Control {
         }
         Ok(found)
     }
+}
+
+fn json(ids: &impl serde::Serialize) -> Result<String, ControlError> {
+    serde_json::to_string(ids).map_err(ControlError::internal)
 }
 
 /// The name in `/api/v1/service/{name}/score`; names need no decoding.

@@ -1,0 +1,285 @@
+//! The statements behind a page: first the rows are chosen, from an index; then they are read.
+
+use sqlx::{QueryBuilder, Sqlite};
+
+use super::{Asked, Conditions, Grams, Rows, Table, grams};
+use crate::{ControlError, store::Store};
+
+/// Rows that are sorted without a second thought.
+const FEW: i64 = 5_000;
+/// Rows in the wanted order that are looked at in the hope that enough of them hold a word.
+const GLANCE: u64 = 4_000;
+
+/// The rows of an account that a list is about.
+pub(super) struct Selection<'a> {
+    table: &'a Table,
+    account_id: &'a str,
+    number: i64,
+    conditions: &'a Conditions<'a>,
+    filtered: bool,
+}
+
+/// How the rows are found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Way {
+    /// In the order that is asked for, or by a filter's index.
+    Walk,
+    /// The index of words names few: those are sorted.
+    Sort(String),
+    /// The index of words names many, the newest first.
+    Newest(String),
+    /// There are none.
+    Nowhere,
+}
+
+/// A statement with its values.
+pub(super) type Statement = QueryBuilder<Sqlite>;
+
+impl<'a> Selection<'a> {
+    pub(super) fn new(
+        table: &'a Table,
+        account_id: &'a str,
+        number: i64,
+        conditions: &'a Conditions<'a>,
+    ) -> Self {
+        let mut scratch = QueryBuilder::new("");
+        conditions(&mut scratch);
+        let filtered = table.rows == Rows::Tagged || !scratch.sql().as_str().is_empty();
+        Self { table, account_id, number, conditions, filtered }
+    }
+
+    /// Decides how to find what is asked for.
+    pub(super) async fn way(&self, store: &Store, asked: &Asked<'_>) -> Result<Way, ControlError> {
+        let Some(word) = &asked.search else { return Ok(Way::Walk) };
+        let expression = match grams(store, self.table.name, word).await? {
+            Grams::Nowhere => return Ok(Way::Nowhere),
+            Grams::Unknown => return Ok(Way::Walk),
+            Grams::Match(expression) => expression,
+        };
+        let mut some = Statement::new("SELECT count(*) FROM (SELECT 1 FROM ");
+        some.push(self.table.name).push("_words w WHERE ");
+        self.matching(&mut some, &expression);
+        some.push(format!(" LIMIT {})", FEW + 1));
+        let found: i64 = some.build_query_scalar().fetch_one(store.read()).await?;
+        Ok(match found {
+            0 => Way::Nowhere,
+            few if few <= FEW => Way::Sort(expression),
+            _ if self.filtered => Way::Walk,
+            _ if self.is_by_key(asked) && asked.descending => Way::Newest(expression),
+            _ => Way::Sort(expression),
+        })
+    }
+
+    /// Rows in the wanted order, as many as may well be enough, of which those that hold a common
+    /// word are chosen. Whoever gets fewer than a page has to ask again.
+    pub(super) fn glance(&self, asked: &Asked<'_>, way: &Way) -> Option<Statement> {
+        let common = matches!(way, Way::Sort(_)) && !self.filtered && asked.skip == 0;
+        if !common {
+            return None;
+        }
+        let word = asked.search.clone()?;
+        let mut statement = self.open(asked);
+        statement.push(" FROM ").push(self.from()).push(" WHERE ");
+        self.of_account(&mut statement, asked);
+        self.behind_cursor(&mut statement, asked);
+        self.order_by(&mut statement, asked);
+        statement.push(format!(" LIMIT {GLANCE}"));
+        self.close(&mut statement);
+        statement.push(" WHERE instr(r.search, ").push_bind(word).push(") > 0");
+        read_order(&mut statement, asked);
+        statement.push(" LIMIT ").push_bind((asked.limit + 1).cast_signed());
+        Some(statement)
+    }
+
+    /// The rows of the page, and one more if there are more.
+    pub(super) fn rows(&self, asked: &Asked<'_>, way: &Way) -> Statement {
+        let mut statement = self.open(asked);
+        self.found(&mut statement, asked, way);
+        self.behind_cursor(&mut statement, asked);
+        self.order_by(&mut statement, asked);
+        statement.push(" LIMIT ").push_bind((asked.limit + 1).cast_signed());
+        if asked.skip > 0 {
+            statement.push(" OFFSET ").push_bind(asked.skip.cast_signed());
+        }
+        self.close(&mut statement);
+        read_order(&mut statement, asked);
+        statement
+    }
+
+    /// How many rows there are in all pages.
+    pub(super) async fn count(
+        &self,
+        store: &Store,
+        asked: &Asked<'_>,
+        way: &Way,
+    ) -> Result<u64, ControlError> {
+        if *way == Way::Nowhere {
+            return Ok(0);
+        }
+        let mut statement = self.counted(asked, way);
+        let count: i64 = statement.build_query_scalar().fetch_one(store.read()).await?;
+        Ok(count.unsigned_abs())
+    }
+
+    fn counted(&self, asked: &Asked<'_>, way: &Way) -> Statement {
+        let mut statement = Statement::new("SELECT count(*)");
+        self.found(&mut statement, asked, way);
+        statement
+    }
+
+    /// `FROM … WHERE …`: every row that belongs to the list.
+    fn found(&self, statement: &mut Statement, asked: &Asked<'_>, way: &Way) {
+        let (table, key) = (self.table, self.key());
+        statement.push(" FROM ");
+        match way {
+            Way::Walk | Way::Nowhere => {
+                statement.push(self.from());
+                if asked.search.is_some() {
+                    statement.push(self.text_join());
+                }
+                statement.push(" WHERE ");
+                self.of_account(statement, asked);
+            }
+            Way::Sort(expression) => {
+                statement.push("(SELECT w.rowid AS key FROM ").push(table.name);
+                statement.push("_words w WHERE ");
+                self.matching(statement, expression);
+                statement.push(") w CROSS JOIN ").push(self.from()).push(self.text_join());
+                statement.push(format!(" WHERE {key} = w.key"));
+                if table.rows == Rows::Tagged {
+                    statement.push(" AND t.account = ");
+                    statement.push_bind(self.number);
+                }
+            }
+            Way::Newest(expression) => {
+                statement.push(table.name).push("_words w CROSS JOIN ").push(self.from());
+                statement.push(format!(" WHERE {key} = w.rowid AND "));
+                self.matching(statement, expression);
+            }
+        }
+        (self.conditions)(statement);
+        if let Some(word) = &asked.search {
+            statement.push(" AND instr(r.search, ");
+            statement.push_bind(word.clone());
+            statement.push(") > 0");
+        }
+        if *way == Way::Nowhere {
+            statement.push(" AND FALSE");
+        }
+    }
+
+    /// The index of words, called `w`, within the account.
+    fn matching(&self, statement: &mut Statement, expression: &str) {
+        statement.push(format!("w.{}_words MATCH ", self.table.name));
+        statement.push_bind(expression.to_owned());
+        let (first, end) = self.keys();
+        statement.push(" AND w.rowid > ");
+        statement.push_bind(first);
+        statement.push(" AND w.rowid < ");
+        statement.push_bind(end);
+    }
+
+    /// The narrowest way to say whose rows they are.
+    fn of_account(&self, statement: &mut Statement, asked: &Asked<'_>) {
+        match self.table.rows {
+            Rows::Tagged => {
+                statement.push("t.account = ");
+                statement.push_bind(self.number);
+            }
+            Rows::Keyed if !self.filtered && self.is_by_key(asked) => {
+                let (first, end) = self.keys();
+                statement.push("r.key > ");
+                statement.push_bind(first);
+                statement.push(" AND r.key < ");
+                statement.push_bind(end);
+            }
+            Rows::Keyed | Rows::Plain => {
+                statement.push("r.account_id = ");
+                statement.push_bind(self.account_id.to_owned());
+            }
+        }
+    }
+
+    fn behind_cursor(&self, statement: &mut Statement, asked: &Asked<'_>) {
+        let Some(cursor) = &asked.cursor else { return };
+        let (column, comparison) = (asked.order.column, if asked.descending { "<" } else { ">" });
+        if self.is_by_key(asked) {
+            statement.push(format!(" AND {column} {comparison} "));
+            statement.push_bind(cursor.k);
+            return;
+        }
+        statement.push(format!(" AND ({column}, {}) {comparison} (", self.id()));
+        match asked.order.is_text {
+            true => statement.push_bind(cursor.t.clone()),
+            false => statement.push_bind(cursor.k),
+        };
+        statement.push(", ");
+        statement.push_bind(cursor.i.clone()).push(")");
+    }
+
+    fn order_by(&self, statement: &mut Statement, asked: &Asked<'_>) {
+        let (column, direction) = (asked.order.column, asked.direction());
+        statement.push(format!(" ORDER BY {column} {direction}"));
+        if !self.is_by_key(asked) {
+            statement.push(format!(", {} {direction}", self.id()));
+        }
+    }
+
+    /// Until the rows that are read are chosen.
+    fn open(&self, asked: &Asked<'_>) -> Statement {
+        let (key, id, column) = (self.key(), self.id(), asked.order.column);
+        Statement::new(format!(
+            "SELECT {}, p.order_value FROM (SELECT {key} AS place, {id} AS id, \
+             {column} AS order_value",
+            self.table.columns
+        ))
+    }
+
+    /// From where they are chosen.
+    fn close(&self, statement: &mut Statement) {
+        let Table { name, joins, rows, .. } = self.table;
+        let place = if *rows == Rows::Plain { "rowid" } else { "key" };
+        statement.push(format!(") p CROSS JOIN {name} r ON r.{place} = p.place{joins}"));
+    }
+
+    /// Whether the order is that of the keys.
+    fn is_by_key(&self, asked: &Asked<'_>) -> bool {
+        self.table.rows != Rows::Plain && asked.order.column == self.key()
+    }
+
+    /// Keys of the account lie between these.
+    fn keys(&self) -> (i64, i64) {
+        (self.number << 32, (self.number + 1) << 32)
+    }
+
+    fn key(&self) -> &'static str {
+        match self.table.rows {
+            Rows::Keyed => "r.key",
+            Rows::Tagged => "t.key",
+            Rows::Plain => "r.rowid",
+        }
+    }
+
+    fn id(&self) -> &'static str {
+        if self.table.rows == Rows::Tagged { "t.model_id" } else { "r.id" }
+    }
+
+    fn from(&self) -> String {
+        match self.table.rows {
+            Rows::Tagged => "tagged t".to_owned(),
+            Rows::Keyed | Rows::Plain => format!("{} r", self.table.name),
+        }
+    }
+
+    fn text_join(&self) -> &'static str {
+        if self.table.rows == Rows::Tagged { " CROSS JOIN models r ON r.key = t.key" } else { "" }
+    }
+}
+
+fn read_order(statement: &mut Statement, asked: &Asked<'_>) {
+    let direction = asked.direction();
+    statement.push(format!(" ORDER BY p.order_value {direction}, p.id {direction}"));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! Asks SQLite how it would run every list's statements: none may look at every row of a table.
+
+use shared::{OperationState, OperationType};
+
+use super::*;
+use crate::{
+    DeploymentFilter, ImageFilter, ListQuery, ManifestFilter, ModelFilter, ServiceFilter,
+    deployments, images, manifests, models, operations, services,
+};
+
+/// A list with filters, and whether they are few enough rows to be sorted.
+struct Case {
+    name: String,
+    table: &'static Table,
+    conditions: Box<Conditions<'static>>,
+}
+
+fn case(
+    name: impl Into<String>,
+    table: &'static Table,
+    conditions: impl Fn(&mut QueryBuilder<Sqlite>) + Send + Sync + 'static,
+) -> Case {
+    Case { name: name.into(), table, conditions: Box::new(conditions) }
+}
+
+/// Every subset of `N` filters: `Some` text for those that are in it.
+fn subsets<const N: usize>() -> impl Iterator<Item = [Option<String>; N]> {
+    (0..1_usize << N).map(|set| {
+        std::array::from_fn(|filter| (set >> filter & 1 == 1).then(|| "something".to_owned()))
+    })
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for [name, tag] in subsets() {
+        let filter = ModelFilter { name, tag };
+        let table = models::table(&filter);
+        cases.push(case(format!("{filter:?}"), table, move |q| models::narrow(q, &filter)));
+    }
+    for [model_id, manifest_name] in subsets() {
+        let filter = ManifestFilter { model_id, manifest_name };
+        let table = &manifests::TABLE;
+        cases.push(case(format!("{filter:?}"), table, move |q| manifests::narrow(q, &filter)));
+    }
+    for [manifest_id, manifest_name] in subsets() {
+        let filter = ImageFilter { manifest_id, manifest_name };
+        let table = &images::TABLE;
+        cases.push(case(format!("{filter:?}"), table, move |q| images::narrow(q, &filter)));
+    }
+    for [service_name, model_id, model_name, manifest_id, manifest_name, image_id, compute] in
+        subsets()
+    {
+        let filter = ServiceFilter {
+            service_name,
+            model_id,
+            model_name,
+            manifest_id,
+            manifest_name,
+            image_id,
+            compute_resource_id: compute,
+        };
+        let table = &services::TABLE;
+        let narrow = move |q: &mut QueryBuilder<Sqlite>| services::narrow(q, "account", &filter);
+        cases.push(case("services", table, narrow));
+    }
+    for [state, kind, resource] in subsets() {
+        let state = state.map(|_| OperationState::Failed);
+        let kind = kind.map(|_| OperationType::Image);
+        let name = format!("operations {state:?} {kind:?} {resource:?}");
+        let table = &operations::TABLE;
+        let narrow = move |q: &mut QueryBuilder<Sqlite>| {
+            operations::narrow(q, state, kind, resource.as_deref());
+        };
+        cases.push(case(name, table, narrow));
+    }
+    for [service] in subsets() {
+        let filter = DeploymentFilter { service_id: service };
+        let table = &deployments::TABLE;
+        let narrow = move |q: &mut QueryBuilder<Sqlite>| {
+            deployments::narrow(q, filter.service_id.as_deref());
+        };
+        cases.push(case("deployments", table, narrow));
+    }
+    cases
+}
+
+async fn plan(store: &Store, statement: &Statement) -> Vec<String> {
+    let text = format!("EXPLAIN QUERY PLAN {}", statement.sql().as_str());
+    let rows = sqlx::query(sqlx::AssertSqlSafe(text)).fetch_all(store.read()).await.unwrap();
+    rows.iter().map(|row| sqlx::Row::get(row, "detail")).collect()
+}
+
+/// Rows that were chosen already, and indexes of words, are read from end to end.
+fn looks_at_every_row(step: &str) -> bool {
+    step.starts_with("SCAN ")
+        && !step.starts_with("SCAN p")
+        && !step.starts_with("SCAN few")
+        && !step.contains("VIRTUAL TABLE INDEX")
+}
+
+#[tokio::test]
+async fn no_list_looks_at_every_row_of_a_table_and_no_plain_order_is_sorted() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("store.db"), true).await.unwrap();
+    let mut seen = 0;
+    for case in cases() {
+        let selection = Selection::new(case.table, "account", 1, &case.conditions);
+        let orders = case.table.orders.iter();
+        for order in orders.flat_map(|order| ["asc", "desc"].map(|way| (order.name, way))) {
+            for search in [None, Some("something".to_owned())] {
+                if search.is_some() && !case.table.searched {
+                    continue;
+                }
+                let query = ListQuery {
+                    order_by: Some(format!("{} {}", order.0, order.1)),
+                    search: search.clone(),
+                    ..ListQuery::default()
+                };
+                let first = Asked::read(case.table, &query).unwrap();
+                let ways = match search {
+                    None => vec![Way::Walk],
+                    Some(_) => vec![
+                        Way::Walk,
+                        Way::Sort("some".to_owned()),
+                        Way::Newest("some".to_owned()),
+                    ],
+                };
+                for way in ways {
+                    let newest = selection.is_by_key(&first) && first.descending;
+                    if matches!(way, Way::Newest(_)) && (selection.filtered || !newest) {
+                        continue;
+                    }
+                    let cursor = crate::lists::asked::Cursor::example(&first);
+                    let token = cursor.encode().unwrap();
+                    let query = ListQuery { skip_token: Some(token), ..query.clone() };
+                    let later = Asked::read(case.table, &query).unwrap();
+                    let mut statements = vec![
+                        selection.rows(&first, &way),
+                        selection.rows(&later, &way),
+                        selection.counted(&first, &way),
+                    ];
+                    statements.extend(selection.glance(&first, &way));
+                    for (at, statement) in statements.iter().enumerate() {
+                        let plan = plan(&store, statement).await;
+                        let shown = format!(
+                            "{} by {order:?} {way:?}: {}\n{plan:#?}",
+                            case.name,
+                            statement.sql().as_str()
+                        );
+                        assert!(!plan.iter().any(|step| looks_at_every_row(step)), "{shown}");
+                        let sorted =
+                            plan.iter().filter(|step| step.contains("TEMP B-TREE")).count();
+                        // The page itself is put in order once more.
+                        if at < 2 && way == Way::Walk && !selection.filtered {
+                            assert!(sorted <= 1, "{shown}");
+                        }
+                        seen += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 3_000, "{seen} statements");
+    store.close().await;
+}

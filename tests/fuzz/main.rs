@@ -1,7 +1,7 @@
 //! Hostile and random input: the compiler and the engine answer with a typed error or a right result, in time.
 //!
 //! A target is an ordinary function over bytes. Here each runs on as many seeded cases as `FUZZ_CASES` says, 10,000
-//! in `cargo xtask soak` and none without it, and `tests/fuzz/guided` runs the same functions guided by coverage.
+//! in `cargo xtask soak` and 200 without it, and `tests/fuzz/guided` runs the same functions guided by coverage.
 //! A case that fails names its seed; what was found once stands in `corpus` and is tried first, every time.
 //! [`hostile`] is the corpus of files that are bad on purpose, made by code so that each says what is bad
 //! about it.
@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Runs a target on seeded cases of up to `longest` bytes, two at a time.
 fn seeded(longest: usize, target: impl Fn(&[u8]) + Sync) {
-    let cases: u64 = std::env::var("FUZZ_CASES").map_or(0, |cases| cases.parse().unwrap());
+    let cases: u64 = std::env::var("FUZZ_CASES").map_or(200, |cases| cases.parse().unwrap());
     let first: u64 = std::env::var("FUZZ_SEED").map_or(0, |seed| seed.parse().unwrap());
     let (next, failed) = (AtomicU64::new(first), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {

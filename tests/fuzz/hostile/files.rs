@@ -238,8 +238,8 @@ fn structure() -> Vec<Hostile> {
                 bytes.extend(Message::default().message(25, &function).0);
                 bytes
             },
-            Unsupported,
-            "own.F",
+            Limit,
+            "nested functions",
         ),
     ]
 }

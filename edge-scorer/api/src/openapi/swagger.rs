@@ -178,6 +178,8 @@ fn schema(one: &Value) -> Value {
     let mut out = Map::new();
     for (key, value) in members {
         match key.as_str() {
+            // Swagger 2.0 knows no null.
+            "default" if value.is_null() => {}
             "type" => match value {
                 Value::Array(types) => {
                     let mut named = types.iter().filter(|name| *name != "null");

@@ -246,9 +246,9 @@ impl Tile {
     unsafe fn sums<L: Lanes, const V: usize, const M: usize, const U: usize>(self) {
         unsafe {
             let mut sums = [[[L::splat(0.0); V]; M]; U];
-            for row in 0..M {
-                for v in 0..V {
-                    sums[0][row][v] = self.begin::<L>(row, v);
+            for (row, sums) in sums[0].iter_mut().enumerate() {
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = self.begin::<L>(row, v);
                 }
             }
             // Every third row has a pointer of its own: an address holds a base and one or two

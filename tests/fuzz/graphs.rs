@@ -59,7 +59,7 @@ impl Builder {
         for index in 0..length {
             let next = if index + 1 == length { to.to_owned() } else { format!("{to}.{index}") };
             nodes.push(if u.arbitrary()? {
-                node(*u.choose(&["Relu", "Tanh", "Abs", "Neg"])?, "", &[&from], &[&next], &[])
+                node(u.choose(&["Relu", "Tanh", "Abs", "Neg"])?, "", &[&from], &[&next], &[])
             } else {
                 let operator = *u.choose(&["Add", "Sub", "Mul", "Max"])?;
                 node(operator, "", &[&from, outside], &[&next], &[])
@@ -188,7 +188,7 @@ impl Builder {
                     self.tensors.iter().filter(|t| t.1 == columns).map(|t| t.0.clone()).collect();
                 let y = u.choose(&same)?.clone();
                 self.add(
-                    *u.choose(&["Add", "Sub", "Mul", "Max", "Min"])?,
+                    u.choose(&["Add", "Sub", "Mul", "Max", "Min"])?,
                     "",
                     &[x, &y],
                     &[],
@@ -197,7 +197,7 @@ impl Builder {
             }
             3 => {
                 let bias = self.constant(u, &[columns as i64])?;
-                self.add(*u.choose(&["Add", "Mul", "Sub"])?, "", &[x, &bias], &[], columns);
+                self.add(u.choose(&["Add", "Mul", "Sub"])?, "", &[x, &bias], &[], columns);
             }
             4 | 5 => {
                 let wide = u.int_in_range(1..=9)?;
@@ -216,7 +216,7 @@ impl Builder {
             }
             7 => {
                 let axis = attribute("axis", Attribute::Int(1));
-                self.add(*u.choose(&["Softmax", "LogSoftmax"])?, "", &[x], &[axis], columns);
+                self.add(u.choose(&["Softmax", "LogSoftmax"])?, "", &[x], &[axis], columns);
             }
             8 => {
                 let numbers = |u: &mut Unstructured<'_>| -> Result<Vec<f32>> {

@@ -7,6 +7,11 @@
 //! about it.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a file's process reports on its output, and a table is for who asks"
+)]
 
 mod damaged;
 mod graphs;

@@ -90,9 +90,6 @@ pub(crate) fn soak() -> Result<()> {
         test.env("API_EXAMPLES", "500");
         run(test)
     })?;
-    step("looking at every page with axe, and at none with a mouse", || {
-        run(cargo(["test", "--release", "--workspace", "--test", "accessibility"]))
-    })?;
     // Last, for its goals are not all reached yet: searching many models takes longer than 20 ms.
     step("measuring with 100,000 models and 10,000 services", || {
         let mut bench = Command::new("target/release/bench");

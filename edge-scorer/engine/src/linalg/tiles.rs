@@ -245,10 +245,16 @@ impl Tile {
     #[inline(always)]
     unsafe fn sums<L: Lanes, const V: usize, const M: usize, const U: usize>(self) {
         unsafe {
+            // In memory, where places may be computed; in the loop below they are constants, or the
+            // sums would not stay in registers.
+            let mut lines = [[0.0; PANEL]; M];
+            for (row, line) in lines.iter_mut().enumerate() {
+                self.begin(row, line);
+            }
             let mut sums = [[[L::splat(0.0); V]; M]; U];
-            for (row, sums) in sums[0].iter_mut().enumerate() {
+            for (sums, line) in sums[0].iter_mut().zip(&lines) {
                 for (v, sum) in sums.iter_mut().enumerate() {
-                    *sum = self.begin::<L>(row, v);
+                    *sum = L::load(line.as_ptr().add(v * L::LANES));
                 }
             }
             // Every third row has a pointer of its own: an address holds a base and one or two
@@ -270,28 +276,18 @@ impl Tile {
                 left -= 1;
             }
             let [low, high] = [L::splat(self.bounds[0]), L::splat(self.bounds[1])];
-            for row in 0..M {
+            for (row, line) in lines.iter_mut().enumerate() {
+                for v in 0..V {
+                    let mut sum = sums[0][row][v];
+                    for partial in &sums[1..] {
+                        sum = L::splat(1.0).multiply_add(partial[row][v], sum);
+                    }
+                    sum.clamp(low, high).store(line.as_mut_ptr().add(v * L::LANES));
+                }
+            }
+            for (row, line) in lines.iter().enumerate() {
                 let to = self.y.add(row * self.y_stride);
-                let mut values = sums[0][row];
-                for partial in &sums[1..] {
-                    for v in 0..V {
-                        values[v] = L::splat(1.0).multiply_add(partial[row][v], values[v]);
-                    }
-                }
-                for value in &mut values {
-                    *value = value.clamp(low, high);
-                }
-                if self.width == V * L::LANES {
-                    for (v, value) in values.into_iter().enumerate() {
-                        value.store(to.add(v * L::LANES));
-                    }
-                } else {
-                    let mut line = [0.0; PANEL];
-                    for (v, value) in values.into_iter().enumerate() {
-                        value.store(line.as_mut_ptr().add(v * L::LANES));
-                    }
-                    std::ptr::copy_nonoverlapping(line.as_ptr(), to, self.width);
-                }
+                std::ptr::copy_nonoverlapping(line.as_ptr(), to, self.width);
             }
         }
     }
@@ -323,21 +319,15 @@ impl Tile {
     }
 
     #[inline(always)]
-    unsafe fn begin<L: Lanes>(&self, row: usize, v: usize) -> L {
+    unsafe fn begin(&self, row: usize, line: &mut [f32; PANEL]) {
         unsafe {
             match self.start {
-                Start::Zero => L::splat(0.0),
-                Start::Columns(start) => L::load(start.add(v * L::LANES)),
-                Start::Rows(start) => L::splat(start.add(row).read()),
+                Start::Zero => {}
+                Start::Columns(start) => *line = start.cast::<[f32; PANEL]>().read(),
+                Start::Rows(start) => *line = [start.add(row).read(); PANEL],
                 Start::Sums => {
-                    let mut lanes = [0.0; PANEL];
-                    let from = v * L::LANES;
-                    for (lane, value) in lanes.iter_mut().enumerate().take(L::LANES) {
-                        if from + lane < self.width {
-                            *value = self.y.add(row * self.y_stride + from + lane).read();
-                        }
-                    }
-                    L::load(lanes.as_ptr())
+                    let sums = self.y.add(row * self.y_stride);
+                    std::ptr::copy_nonoverlapping(sums, line.as_mut_ptr(), self.width);
                 }
             }
         }

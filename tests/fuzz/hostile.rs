@@ -236,11 +236,6 @@ fn every(corpus: &[Hostile]) {
     assert!(wrong.is_empty(), "{} files end in another way:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// What has been seen in one build profile only, or takes long, is left to `cargo xtask soak`.
-fn is_soak() -> bool {
-    std::env::var_os("FUZZ_CASES").is_some()
-}
-
 #[test]
 fn files_that_contradict_themselves_are_refused() {
     let corpus = files::all();
@@ -249,24 +244,21 @@ fn files_that_contradict_themselves_are_refused() {
 }
 
 #[test]
+#[ignore = "`cargo xtask soak` runs it: some files do not end as wanted yet"]
 fn a_few_bytes_that_ask_for_terabytes_get_none() {
-    if is_soak() {
-        every(&sizes::all());
-    }
+    every(&sizes::all());
 }
 
 #[test]
+#[ignore = "`cargo xtask soak` runs it: some files do not end as wanted yet"]
 fn operators_of_impossible_attributes_are_refused() {
-    if is_soak() {
-        every(&operators::all());
-    }
+    every(&operators::all());
 }
 
 #[test]
+#[ignore = "`cargo xtask soak` runs it: some files do not end as wanted yet"]
 fn control_flow_without_end_or_sense_is_refused_or_stopped() {
-    if is_soak() {
-        every(&control::all());
-    }
+    every(&control::all());
 }
 
 #[test]

@@ -79,7 +79,15 @@ pub(crate) fn soak() -> Result<()> {
         run(test)
     })?;
     step("fuzzing compiler and engine with 10,000 cases of each kind", || {
-        let mut test = cargo(["test", "--release", "--workspace", "--test", "fuzz"]);
+        let mut test = cargo([
+            "test",
+            "--release",
+            "--workspace",
+            "--test",
+            "fuzz",
+            "--",
+            "--include-ignored",
+        ]);
         test.env("FUZZ_CASES", "10000");
         run(test)
     })?;

@@ -113,8 +113,7 @@ impl Metrics {
         }
         drop(watched);
 
-        // The second that ends with a slot belongs to it.
-        self.remember(floor(clock::seconds(now - 1), FINEST), samples);
+        self.remember(slot_of_second_until(now), samples);
         self.ring.push(second);
     }
 
@@ -288,7 +287,27 @@ async fn save_on(inner: Weak<Inner>) {
     }
 }
 
+/// The slot that holds the second that ends at `now`, in microseconds. The second that ends with a
+/// slot belongs to it, and timers fire a little late, seldom half a second.
+fn slot_of_second_until(now: i64) -> i64 {
+    floor(clock::seconds(now + 500_000) - 1, FINEST)
+}
+
 /// A point for a second in which nothing happened.
 pub(super) fn idle(replicas: u32) -> LivePoint {
     LivePoint { replicas, ..LivePoint::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_that_ends_with_a_slot_belongs_to_it_also_when_its_timer_fires_late() {
+        for late in [0, 1_500, 400_000] {
+            assert_eq!(slot_of_second_until(39_000_000 + late), 30);
+            assert_eq!(slot_of_second_until(40_000_000 + late), 30);
+            assert_eq!(slot_of_second_until(41_000_000 + late), 40);
+        }
+    }
 }

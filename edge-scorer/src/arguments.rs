@@ -240,8 +240,8 @@ pub(crate) enum AnswerFormat {
 
 /// Put a model on a running server: upload, register, pack, deploy.
 ///
-/// Prints the `curl` line that scores with it. A service of that name is updated to the new model without
-/// losing a request. Credentials come from the server's bootstrap file, or from flags or environment.
+/// Prints the `curl` line that scores with it; a row too long for a line goes to NAME-example.json in
+/// this folder. A service of that name is updated to the new model without losing a request. Credentials come from the server's bootstrap file, or from flags or environment.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

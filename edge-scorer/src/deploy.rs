@@ -31,6 +31,8 @@ const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
 const ARM_VERSION: &str = "api-version=2019-11-01";
 /// Pauses between looks at an operation.
 const POLL: Duration = Duration::from_millis(200);
+/// Bytes of an example that still stand in the `curl` line.
+const LONGEST_EXAMPLE: usize = 4 * 1024;
 /// What `computeResource` is called; the server keeps the text and looks nothing up.
 const COMPUTE: &str = "edge-scorer";
 
@@ -301,14 +303,34 @@ impl Steps<'_> {
             .pointer("/definitions/ServiceInput/example")
             .cloned()
             .unwrap_or_else(|| json!({"data": []}));
+        let body = self.body(&example.to_string())?;
         let trust = ca_file.map(|file| format!("--cacert {} ", quoted(&file.to_string_lossy())));
         Ok(format!(
             "curl -sS {}{} -H {} -H 'Content-Type: application/json' -d {}",
             trust.unwrap_or_default(),
             quoted(address),
             quoted(&format!("Authorization: Bearer {}", keys.primary_key)),
-            quoted(&example.to_string()),
+            quoted(&body),
         ))
+    }
+
+    /// What `curl -d` takes: the example, or `@` and a new file that holds it, because a shell
+    /// hands on no word of more than 128 KiB, and nobody reads one of some pages.
+    fn body(&self, example: &str) -> Result<String, Failure> {
+        if example.len() <= LONGEST_EXAMPLE {
+            return Ok(example.to_owned());
+        }
+        let path = format!("{}-example.json", self.name);
+        match fs::File::create_new(&path).and_then(|mut file| file.write_all(example.as_bytes())) {
+            Ok(()) => self.terminal.note(&format!("wrote an example of a request to {path}")),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                let message =
+                    format!("`{path}` cannot be written, to hold an example of a request");
+                return Err(Failure::new(Exit::Internal, message).because(error));
+            }
+        }
+        Ok(format!("@{path}"))
     }
 }
 

@@ -35,7 +35,13 @@ impl Ran {
 
 /// Runs the binary with `input` on stdin, without the caller's settings.
 fn run(arguments: &[&str], input: &str) -> Ran {
+    run_in(Path::new("."), arguments, input)
+}
+
+/// The same in a folder of its own.
+fn run_in(folder: &Path, arguments: &[&str], input: &str) -> Ran {
     let mut process = Command::new(binary())
+        .current_dir(folder)
         .args(arguments)
         .env_clear()
         .stdin(Stdio::piped())

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 use serde_json::{Value, json};
 use tests::{Client, Edge, fixtures};
 
-use super::{Desk, run};
+use super::{Desk, run, run_in};
 
 #[test]
 fn the_configuration_is_printed_with_the_source_of_each_value() {
@@ -170,6 +170,33 @@ async fn one_command_takes_a_model_to_a_curl_line_that_scores() {
     let versions: Vec<_> =
         models["value"].as_array().unwrap().iter().map(|m| &m["version"]).collect();
     assert_eq!(versions, [&json!(2), &json!(1)]);
+}
+
+#[tokio::test]
+async fn a_row_too_long_for_a_shell_is_sent_from_a_file_that_is_written_once() {
+    let edge = Edge::start();
+    let desk = Desk::new();
+    let (onnx, bootstrap) = (fixtures::onnx_path("squeezenet"), edge.bootstrap_path());
+    let deploy = || {
+        let arguments = [
+            &["deploy", onnx.to_str().unwrap(), "--name", "squeezenet"][..],
+            &["--bootstrap-file", bootstrap.to_str().unwrap(), "--server", &edge.url],
+        ];
+        run_in(desk.0.path(), &arguments.concat(), "").expect(0)
+    };
+
+    let first = deploy();
+
+    assert_eq!(desk.names(), ["squeezenet-example.json"]);
+    assert!(first.err.contains("squeezenet-example.json"), "{}", first.err);
+    assert!(first.out.trim().ends_with("-d '@squeezenet-example.json'"), "{}", first.out);
+    let answer = shell(&format!("cd {} && {}", desk.0.path().display(), first.out.trim()));
+    assert!(answer.to_string().len() > 1000, "{answer}");
+
+    // What somebody made of it since is left alone.
+    desk.put("squeezenet-example.json", "mine");
+    deploy();
+    assert_eq!(fs::read(desk.path("squeezenet-example.json")).unwrap(), b"mine");
 }
 
 #[tokio::test]

@@ -177,24 +177,18 @@ unsafe fn soft<L: Lanes, const LOG: bool>(
 unsafe fn soft_row<L: Lanes, const LOG: bool>(x: *const f32, y: *mut f32, len: usize) {
     unsafe {
         let (whole, rest) = (len - len % 4, len % 4);
-        let lowest = L::splat(f32::NEG_INFINITY);
-        // The lanes past the end of the row must not count: -∞ never wins and its power is 0.
-        let last = if rest > 0 {
-            let values = load_first::<L>(x.add(whole), rest).to_array();
-            let kept = [0, 1, 2, 3]
-                .map(|lane: usize| if lane < rest { values[lane] } else { f32::NEG_INFINITY });
-            L::load(kept.as_ptr())
-        } else {
-            lowest
-        };
+        // The last four numbers, some of which the whole vectors hold too, or a row of fewer.
+        // Taken at once, for `y` may be `x`.
+        let last = if len >= 4 { L::load(x.add(len - 4)) } else { load_first(x, len) };
         let mut peak = last;
         let mut i = 0;
         while i < whole {
-            peak = peak.max(L::load(x.add(i)));
+            // NaN need not win: its power makes a sum of NaN.
+            peak = peak.at_least(L::load(x.add(i)));
             i += 4;
         }
         let [a, b, c, d] = peak.to_array();
-        let peak = L::splat(a).max(L::splat(b)).max(L::splat(c).max(L::splat(d)));
+        let peak = L::splat(a).at_least(L::splat(b)).at_least(L::splat(c).at_least(L::splat(d)));
         let mut sum = L::splat(0.0);
         i = 0;
         while i < whole {
@@ -205,25 +199,43 @@ unsafe fn soft_row<L: Lanes, const LOG: bool>(x: *const f32, y: *mut f32, len: u
             }
             i += 4;
         }
+        let power = math::exp(last.sub(peak));
         if rest > 0 {
-            let power = math::exp(last.sub(peak));
-            // e^-104 is not quite nothing, so the lanes past the end are left out by hand.
-            let kept = power.to_array();
-            for value in &kept[..rest] {
-                let one = [*value, 0.0, 0.0, 0.0];
-                sum = sum.add(L::load(one.as_ptr()));
-            }
-            if !LOG {
-                store_first(power, y.add(whole), rest);
-            }
+            sum = sum.add(once(power, len));
         }
         let [a, b, c, d] = sum.to_array();
         let total = L::splat((a + b) + (c + d));
         if LOG {
             let shift = peak.add(math::log(total));
-            each::<L>(x, y, len, Minus(shift));
+            each::<L>(x, y, whole, Minus(shift));
+            store_last(last.sub(shift), y, len);
         } else {
-            each::<L>(y, y, len, Over(total));
+            each::<L>(y, y, whole, Over(total));
+            store_last(power.div(total), y, len);
+        }
+    }
+}
+
+/// Zeros in the lanes of a row's last vector that are no numbers of it, or in whole vectors too.
+#[inline(always)]
+fn once<L: Lanes>(last: L, len: usize) -> L {
+    let lanes = unsafe { L::load([0.0, 1.0, 2.0, 3.0].as_ptr()) };
+    let (zero, rest) = (L::splat(0.0), len % 4);
+    if len >= 4 {
+        lanes.where_less(L::splat((4 - rest) as f32), zero, last)
+    } else {
+        lanes.where_less(L::splat(rest as f32), last, zero)
+    }
+}
+
+/// Writes a row's last vector.
+#[inline(always)]
+unsafe fn store_last<L: Lanes>(last: L, y: *mut f32, len: usize) {
+    unsafe {
+        if len >= 4 {
+            last.store(y.add(len - 4));
+        } else {
+            store_first(last, y, len);
         }
     }
 }
@@ -325,7 +337,8 @@ mod tests {
 
     #[test]
     fn softmax_agrees_with_its_definition_along_any_axis() {
-        for (outer, len, inner) in [(3, 10, 1), (2, 3, 1), (1, 1, 1), (2, 5, 7), (1, 10, 4)] {
+        let rows = (1..14).map(|len| (3, len, 1));
+        for (outer, len, inner) in rows.chain([(2, 5, 7), (1, 10, 4)]) {
             let n = outer * len * inner;
             let x: Vec<f32> = (0..n).map(|i| ((i * 37 % 101) as f32 - 50.0) * 0.2).collect();
             let (mut y, mut z) = (vec![0.0; n], vec![0.0; n]);

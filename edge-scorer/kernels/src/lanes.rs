@@ -26,6 +26,8 @@ pub(crate) trait Lanes: Copy {
     fn to_array(self) -> [f32; 4];
     /// Lane `N` in every lane.
     fn lane<const N: usize>(self) -> Self;
+    /// Lanes 0 and 2 of `self`, then of `other`.
+    fn evens(self, other: Self) -> Self;
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
@@ -34,6 +36,11 @@ pub(crate) trait Lanes: Copy {
     fn min(self, other: Self) -> Self;
     /// NaN if either operand is NaN.
     fn max(self, other: Self) -> Self;
+    /// `low` in the lanes where `self < low`: one instruction, unlike [`Self::max`]. NaN in `self`
+    /// stays, NaN in `low` does not count.
+    fn at_least(self, low: Self) -> Self;
+    /// `high` in the lanes where `high < self`, else as [`Self::at_least`].
+    fn at_most(self, high: Self) -> Self;
     fn abs(self) -> Self;
     fn neg(self) -> Self;
     fn floor(self) -> Self;
@@ -66,9 +73,9 @@ pub(crate) use wasm::{Portable, Relaxed};
 mod wasm {
     use core::arch::wasm32::{
         f32x4_abs, f32x4_add, f32x4_convert_i32x4, f32x4_div, f32x4_extract_lane, f32x4_floor,
-        f32x4_lt, f32x4_max, f32x4_min, f32x4_mul, f32x4_nearest, f32x4_neg, f32x4_relaxed_madd,
-        f32x4_splat, f32x4_sub, i32x4_add, i32x4_shl, i32x4_shr, i32x4_shuffle, i32x4_splat,
-        i32x4_sub, i32x4_trunc_sat_f32x4, v128, v128_and, v128_bitselect, v128_load,
+        f32x4_lt, f32x4_max, f32x4_min, f32x4_mul, f32x4_nearest, f32x4_neg, f32x4_pmax,
+        f32x4_pmin, f32x4_relaxed_madd, f32x4_splat, f32x4_sub, i32x4_add, i32x4_shl, i32x4_shr,
+        i32x4_shuffle, i32x4_splat, i32x4_sub, v128, v128_and, v128_bitselect, v128_load,
         v128_load32_splat, v128_store,
     };
 
@@ -121,6 +128,10 @@ mod wasm {
                     })
                 }
                 #[inline(always)]
+                fn evens(self, other: Self) -> Self {
+                    Self(i32x4_shuffle::<0, 2, 4, 6>(self.0, other.0))
+                }
+                #[inline(always)]
                 fn add(self, other: Self) -> Self {
                     Self(f32x4_add(self.0, other.0))
                 }
@@ -143,6 +154,14 @@ mod wasm {
                 #[inline(always)]
                 fn max(self, other: Self) -> Self {
                     Self(f32x4_max(self.0, other.0))
+                }
+                #[inline(always)]
+                fn at_least(self, low: Self) -> Self {
+                    Self(f32x4_pmax(self.0, low.0))
+                }
+                #[inline(always)]
+                fn at_most(self, high: Self) -> Self {
+                    Self(f32x4_pmin(self.0, high.0))
                 }
                 #[inline(always)]
                 fn abs(self) -> Self {
@@ -171,8 +190,8 @@ mod wasm {
                 }
                 #[inline(always)]
                 fn exp2_integral(self) -> Self {
-                    let n = i32x4_trunc_sat_f32x4(self.0);
-                    Self(i32x4_shl(i32x4_add(n, i32x4_splat(127)), 23))
+                    // In a number near 1.5·2^23 the last bits count units.
+                    Self(i32x4_shl(f32x4_add(self.0, f32x4_splat(12_582_912.0 + 127.0)), 23))
                 }
                 #[inline(always)]
                 fn split_exponent(self) -> (Self, Self) {
@@ -255,6 +274,10 @@ impl Lanes for Scalar {
         Self([self.0[N % 4]; 4])
     }
     #[inline(always)]
+    fn evens(self, other: Self) -> Self {
+        Self([self.0[0], self.0[2], other.0[0], other.0[2]])
+    }
+    #[inline(always)]
     fn add(self, other: Self) -> Self {
         self.zip(other, |a, b| a + b)
     }
@@ -277,6 +300,14 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn max(self, other: Self) -> Self {
         self.zip(other, |a, b| if a.is_nan() || a > b { a } else { b })
+    }
+    #[inline(always)]
+    fn at_least(self, low: Self) -> Self {
+        self.zip(low, |a, b| if a < b { b } else { a })
+    }
+    #[inline(always)]
+    fn at_most(self, high: Self) -> Self {
+        self.zip(high, |a, b| if b < a { b } else { a })
     }
     #[inline(always)]
     fn abs(self) -> Self {

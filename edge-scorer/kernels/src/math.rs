@@ -23,7 +23,7 @@ fn polynomial<L: Lanes>(x: L, coefficients: &[f32]) -> L {
 #[inline(always)]
 pub(crate) fn exp<L: Lanes>(x: L) -> L {
     // Beyond these the result is 0 or infinity, and the exponent below stays in range.
-    let x = x.max(L::splat(-104.0)).min(L::splat(89.0));
+    let x = x.at_least(L::splat(-104.0)).at_most(L::splat(89.0));
     let n = x.mul(L::splat(core::f32::consts::LOG2_E)).nearest();
     // ln 2 in two parts, the first with few enough bits that its product with n is exact.
     let r = n.mul_add(L::splat(-0.693_359_4), x);

@@ -2,7 +2,7 @@
 //!
 //! Windows are cut at the border of the image, so there is no padded copy. Each output row is
 //! first reduced over the window's rows, four columns at a time, into a line of scratch, and then
-//! over the window's columns.
+//! over the window's columns: four windows at a time where they lie inside the image.
 //!
 //! # Invariants
 //! - A window that lies wholly in the padding gives -∞ (maximum) or 0 (average).
@@ -10,6 +10,8 @@
 //!
 //! # Deliberately absent
 //! - Indices of maxima: no covered operator hands them out.
+
+use core::ops::Range;
 
 use crate::{
     lanes::{Lanes, kernel, load_first},
@@ -129,6 +131,7 @@ unsafe fn pool<L: Lanes, const MAX: bool>(
     let down = [shape.stride_y, shape.kernel_height, shape.dilation_y];
     let across = [shape.stride_x, shape.kernel_width, shape.dilation_x];
     let nothing = if MAX { f32::NEG_INFINITY } else { 0.0 };
+    let whole = whole(across, [shape.pad_left, shape.width], out_width);
     for plane in 0..planes {
         for line in 0..out_height {
             let rows = span(line, down, [shape.pad_top, shape.height, shape.pad_bottom]);
@@ -139,31 +142,89 @@ unsafe fn pool<L: Lanes, const MAX: bool>(
                     fold_rows::<L, MAX>(from, scratch, width, rows.inside, skip);
                 }
                 let to = y.add((plane * out_height + line) * out_width);
-                for column in 0..out_width {
+                if rows.inside == 0 {
+                    for column in 0..out_width {
+                        to.add(column).write(nothing);
+                    }
+                    continue;
+                }
+                let counted = if shape.count_padding != 0 { rows.counted } else { rows.inside };
+                for column in (0..whole.start).chain(whole.end..out_width) {
                     let columns =
                         span(column, across, [shape.pad_left, shape.width, shape.pad_right]);
                     let mut value = nothing;
-                    if rows.inside > 0 {
-                        let mut at = columns.first;
-                        for _ in 0..columns.inside {
-                            let next = scratch.add(at).read();
-                            value = if MAX { larger(value, next) } else { value + next };
-                            at += shape.dilation_x as usize;
-                        }
+                    let mut at = columns.first;
+                    for _ in 0..columns.inside {
+                        let next = scratch.add(at).read();
+                        value = if MAX { larger(value, next) } else { value + next };
+                        at += shape.dilation_x as usize;
                     }
                     if !MAX {
-                        let count = if shape.count_padding != 0 {
-                            rows.counted * columns.counted
-                        } else {
-                            rows.inside * columns.inside
-                        };
-                        value /= count.max(1) as f32;
+                        let beside =
+                            if shape.count_padding != 0 { columns.counted } else { columns.inside };
+                        value /= (counted * beside).max(1) as f32;
                     }
                     to.add(column).write(value);
+                }
+                let mut column = whole.start;
+                while column < whole.end {
+                    let lanes = whole.end - column;
+                    let from =
+                        scratch.add(column * shape.stride_x as usize - shape.pad_left as usize);
+                    let mut value = fold_columns::<L, MAX>(from, lanes, across);
+                    if !MAX {
+                        value = value.div(L::splat((counted * across[1] as usize) as f32));
+                    }
+                    store_first(value, to.add(column), lanes);
+                    column += 4;
                 }
             }
         }
     }
+}
+
+/// The windows of an axis that lie wholly inside the image.
+#[inline(always)]
+fn whole(
+    [stride, kernel, dilation]: [u32; 3],
+    [pad_before, length]: [u32; 2],
+    windows: usize,
+) -> Range<usize> {
+    let (stride, before) = (stride as usize, pad_before as usize);
+    let reach = (kernel as usize).saturating_sub(1) * dilation as usize;
+    let end = (before + length as usize).checked_sub(reach + 1).map_or(0, |last| last / stride + 1);
+    let end = end.min(windows);
+    before.div_ceil(stride).min(end)..end
+}
+
+/// The maximum or the sum of each of four windows side by side, or of the first `lanes`; the first
+/// begins at `from`.
+#[inline(always)]
+unsafe fn fold_columns<L: Lanes, const MAX: bool>(
+    from: *const f32,
+    lanes: usize,
+    [stride, kernel, dilation]: [u32; 3],
+) -> L {
+    let (stride, dilation) = (stride as usize, dilation as usize);
+    let mut value = L::splat(if MAX { f32::NEG_INFINITY } else { 0.0 });
+    for tap in 0..kernel as usize {
+        unsafe {
+            let at = from.add(tap * dilation);
+            let next = if stride == 1 && lanes >= 4 {
+                L::load(at)
+            } else if stride == 2 && lanes > 4 {
+                // The fifth window holds the eighth number.
+                L::load(at).evens(L::load(at.add(4)))
+            } else {
+                let last = lanes.min(4) - 1;
+                L::load(
+                    [0, 1, 2, 3].map(|lane: usize| at.add(lane.min(last) * stride).read()).as_ptr(),
+                )
+            };
+            value = if MAX { value.max(next) } else { value.add(next) };
+        }
+    }
+    value
 }
 
 /// The larger number, or NaN.
@@ -297,6 +358,10 @@ mod tests {
             PoolShape { out_height: 7, count_padding: 1, stride_x: 3, out_width: 4, ..padded },
             PoolShape { dilation_y: 2, dilation_x: 3, out_height: 4, out_width: 2, ..plain },
             PoolShape { stride_y: 1, stride_x: 1, out_height: 9, out_width: 7, ..plain },
+            PoolShape { width: 31, out_width: 15, ..plain },
+            PoolShape { width: 30, out_width: 14, dilation_x: 2, out_height: 5, ..plain },
+            PoolShape { width: 30, out_width: 28, stride_x: 1, ..plain },
+            PoolShape { width: 30, out_width: 10, kernel_width: 1, stride_x: 3, ..plain },
         ];
         for shape in shapes {
             let planes = 3;

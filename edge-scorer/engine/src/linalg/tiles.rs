@@ -276,18 +276,20 @@ impl Tile {
                 left -= 1;
             }
             let [low, high] = [L::splat(self.bounds[0]), L::splat(self.bounds[1])];
+            let is_whole = self.width == V * L::LANES;
             for (row, line) in lines.iter_mut().enumerate() {
+                let y = self.y.add(row * self.y_stride);
+                let to = if is_whole { y } else { line.as_mut_ptr() };
                 for v in 0..V {
                     let mut sum = sums[0][row][v];
                     for partial in &sums[1..] {
                         sum = L::splat(1.0).multiply_add(partial[row][v], sum);
                     }
-                    sum.clamp(low, high).store(line.as_mut_ptr().add(v * L::LANES));
+                    sum.clamp(low, high).store(to.add(v * L::LANES));
                 }
-            }
-            for (row, line) in lines.iter().enumerate() {
-                let to = self.y.add(row * self.y_stride);
-                std::ptr::copy_nonoverlapping(line.as_ptr(), to, self.width);
+                if !is_whole {
+                    std::ptr::copy_nonoverlapping(to, y, self.width);
+                }
             }
         }
     }
@@ -327,7 +329,11 @@ impl Tile {
                 Start::Rows(start) => *line = [start.add(row).read(); PANEL],
                 Start::Sums => {
                     let sums = self.y.add(row * self.y_stride);
-                    std::ptr::copy_nonoverlapping(sums, line.as_mut_ptr(), self.width);
+                    if self.width == PANEL {
+                        *line = sums.cast::<[f32; PANEL]>().read();
+                    } else {
+                        std::ptr::copy_nonoverlapping(sums, line.as_mut_ptr(), self.width);
+                    }
                 }
             }
         }

@@ -24,6 +24,7 @@ mod people;
 mod query;
 mod reachable;
 mod read;
+mod roles;
 mod scoring;
 mod services;
 mod session;

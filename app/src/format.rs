@@ -36,10 +36,12 @@ pub(crate) fn bytes(n: u64) -> String {
     format!("{} {unit}", decimal(value, digits))
 }
 
-/// `3.2 ms`, `840 µs`, `1.5 s`.
+/// `3.2 ms`, `840 µs`, `310 ns`, `1.5 s`.
 pub(crate) fn duration(took: Duration) -> String {
     let seconds = took.as_secs_f64();
-    if seconds < 0.001 {
+    if seconds < 1e-6 {
+        format!("{} ns", count(took.subsec_nanos().into()))
+    } else if seconds < 0.001 {
         format!("{} µs", decimal(seconds * 1e6, 0))
     } else if seconds < 0.01 {
         format!("{} ms", decimal(seconds * 1e3, 1))

@@ -5,7 +5,7 @@
 mod travel;
 
 use serde_json::json;
-use tests::Edge;
+use tests::{Edge, fixtures};
 
 use crate::travel::travel;
 
@@ -28,4 +28,22 @@ fn a_lost_network_and_an_ended_session_lose_nothing_that_was_typed() {
     let edge = Edge::start();
 
     travel("resilience", &edge, json!({}));
+}
+
+#[test]
+fn long_lists_the_palette_and_forms_behave_in_a_real_browser() {
+    let edge = Edge::start();
+
+    travel("parts", &edge, json!({}));
+}
+
+#[tokio::test]
+async fn what_is_known_is_changed_in_place_and_the_audit_log_tells_of_it() {
+    let edge = Edge::start();
+    let client = edge.client().await;
+    let stored = client.upload("cancer.onnx", &fixtures::onnx("breast_cancer_gbdt")).await;
+    let model = client.register("cancer", &stored.url).await;
+
+    let known = json!({ "model": model.id });
+    tokio::task::spawn_blocking(move || travel("editing", &edge, known)).await.unwrap();
 }

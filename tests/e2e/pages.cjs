@@ -22,6 +22,9 @@ travel(
       // Everything that is on its way has come.
       await page.locator(".waiting").first().waitFor({ state: "detached" });
       breaches.push(...(await look(page, path || "/overview")));
+      const below = /^\/(models|manifests|images|services|operations)\/|^\/deploy/.test(path);
+      const way = await page.locator(".crumbs a").count();
+      if (below && way === 0) breaches.push(`${path}: no way back to what it is part of`);
     }
     assert.deepEqual(breaches, []);
   },

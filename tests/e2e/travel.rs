@@ -10,8 +10,8 @@ use std::{
 use serde_json::{Value, json};
 use tests::{Edge, fixtures};
 
-/// Runs one script against a server and shows what it said if it failed.
-pub(crate) fn travel(journey: &str, edge: &Edge, more: Value) {
+/// Runs one script against a server and gives what it printed; shows what it said if it failed.
+pub(crate) fn travel(journey: &str, edge: &Edge, more: Value) -> String {
     let bootstrap = edge.bootstrap();
     // Two rows of thirty numbers, without headings.
     let table = [["1.5"; 30].join(","), ["2"; 30].join(",")].join("\n");
@@ -39,6 +39,7 @@ pub(crate) fn travel(journey: &str, edge: &Edge, more: Value) {
 
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
 }
 
 /// The pinned packages, installed under `target/` once for each state of the lock file.

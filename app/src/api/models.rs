@@ -1,9 +1,10 @@
 //! Models and their signatures.
 
+use gloo_net::http::Method;
 use serde::Deserialize;
 use shared::{
-    Graph, Manifest, ManifestRequest, Model, ModelId, ModelRequest, Page, RuntimeType, Service,
-    Signature, TargetRuntime, UnsupportedOperator, paths::versioned,
+    Graph, Manifest, ManifestRequest, Model, ModelId, ModelPatch, ModelRequest, Page, RuntimeType,
+    Service, Signature, TargetRuntime, UnsupportedOperator, paths::versioned,
 };
 
 use super::{account::AccountClient, client::Call, failure::EdgeError};
@@ -60,6 +61,16 @@ impl AccountClient {
 
     pub(crate) async fn register_model(self, request: ModelRequest) -> Result<Model, EdgeError> {
         self.edge.post(versioned(&self.path.models()), &request).await
+    }
+
+    /// Changes what is said of it; its bytes stay as they are.
+    pub(crate) async fn change_model(
+        self,
+        id: ModelId,
+        patch: ModelPatch,
+    ) -> Result<Model, EdgeError> {
+        let call = Call::new(Method::PATCH, versioned(&self.path.model(id))).json(&patch)?;
+        self.edge.send(call).await?.read()
     }
 
     /// Its operators; `None` while its bytes are unread or where it has none to draw.

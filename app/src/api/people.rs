@@ -7,9 +7,9 @@ use shared::{
 };
 
 use super::{
+    account::same_origin,
     client::{Call, EdgeClient},
     failure::EdgeError,
-    lists::Wanted,
 };
 
 impl EdgeClient {
@@ -48,7 +48,22 @@ impl EdgeClient {
         self.send(call).await.map(drop)
     }
 
-    pub(crate) async fn audit(self, wanted: Wanted) -> Result<Page<AuditEntry>, EdgeError> {
-        self.get(wanted.of(paths::AUDIT)).await
+    /// The newest entries that hold a text, and whether there are older ones.
+    pub(crate) async fn audit(
+        self,
+        search: String,
+        entries: usize,
+    ) -> Result<(Vec<AuditEntry>, bool), EdgeError> {
+        let count = entries.min(1000);
+        let mut next = format!("{}?count={count}&search={}", paths::AUDIT, paths::encode(&search));
+        let mut rows = Vec::new();
+        loop {
+            let page: Page<AuditEntry> = self.get(next).await?;
+            rows.extend(page.value);
+            match page.next_link {
+                Some(link) if rows.len() < entries => next = same_origin(&link),
+                more => return Ok((rows, more.is_some())),
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The parts of a page; each has an address, so they are links and not a widget.
 
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 
 /// One part.
 #[derive(Debug, Clone)]
@@ -18,6 +18,17 @@ pub(crate) fn Tabs(
     #[prop(into)]
     current: Signal<usize>,
 ) -> impl IntoView {
+    let row = NodeRef::<html::Nav>::new();
+    // On a narrow screen the row scrolls: the current tab is brought into sight.
+    Effect::new(move |_| {
+        let chosen = format!("li:nth-child({})", current.get() + 1);
+        let Some(row) = row.get() else { return };
+        if let Ok(Some(tab)) = row.query_selector(&chosen) {
+            let (tab, around) = (tab.get_bounding_client_rect(), row.get_bounding_client_rect());
+            let beyond = (tab.right() - around.right()).max(0.0) as i32;
+            row.set_scroll_left(row.scroll_left() + beyond);
+        }
+    });
     let links = tabs
         .into_iter()
         .enumerate()
@@ -35,7 +46,7 @@ pub(crate) fn Tabs(
         })
         .collect_view();
     view! {
-        <nav class="tabs" aria-label=label>
+        <nav class="tabs" aria-label=label node_ref=row>
             <ul>{links}</ul>
         </nav>
     }

@@ -4,13 +4,13 @@ use leptos::prelude::*;
 use shared::{Person, PersonRequest, RoleAssignment, RoleName, SignInLink};
 use wasm_bindgen_futures::spawn_local;
 
-use super::access_principals::ROLES;
+use super::access_roles::{Roles, role_options};
 use crate::{
     api::{EdgeClient, EdgeError, Query},
     app::{Session, use_account},
     components::{
-        Badge, Button, ButtonKind, ConfirmDialog, Empty, Field, FormDialog, Glyph, KeyValue,
-        KeyValues, Loaded, Moment, Panel, Secret, SelectField, Table, use_toasts,
+        Button, ButtonKind, ConfirmDialog, Empty, Field, FormDialog, Glyph, KeyValue, KeyValues,
+        Loaded, Moment, Panel, Secret, SelectField, Table, use_toasts,
     },
     text::{fill, t},
 };
@@ -111,14 +111,7 @@ fn PersonRow(
             people.refetch();
         });
     };
-    let roles: Vec<AnyView> = person
-        .roles
-        .iter()
-        .map(|held| {
-            let place = held.scope.rsplit('/').next().unwrap_or_default();
-            view! { <Badge label=format!("{} · {place}", held.role) /> }.into_any()
-        })
-        .collect();
+    let changed = Callback::new(move |()| people.refetch());
     let title = fill(t().delete_principal_title, &[("name", &person.display_name)]);
     view! {
         <tr>
@@ -126,7 +119,7 @@ fn PersonRow(
                 {person.display_name}
                 <span class="sub">{person.sign_in_name}</span>
             </th>
-            <td>{roles}</td>
+            <td><Roles id=person.id roles=person.roles changed /></td>
             <td><Moment at=person.created_at /></td>
             <td>
                 <Button
@@ -186,8 +179,6 @@ fn NewPersonForm(
     let unready = move || {
         name.with(|text| text.trim().is_empty()) || sign_in_name.with(|text| text.trim().is_empty())
     };
-    let roles: Vec<(String, String)> =
-        ROLES.iter().map(|role| (role.to_string(), role.to_string())).collect();
     view! {
         <FormDialog
             open
@@ -200,7 +191,7 @@ fn NewPersonForm(
         >
             <Field id="person-name" label=t().display_name value=name required=true />
             <Field id="sign-in-name" label=t().sign_in_name value=sign_in_name required=true />
-            <SelectField id="person-role" label=t().role value=role options=roles />
+            <SelectField id="person-role" label=t().role value=role options=role_options() />
         </FormDialog>
     }
 }

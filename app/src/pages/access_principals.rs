@@ -4,18 +4,16 @@ use leptos::prelude::*;
 use shared::{NewSecret, RoleAssignment, RoleName, ServicePrincipal, ServicePrincipalRequest};
 use wasm_bindgen_futures::spawn_local;
 
+use super::access_roles::{Roles, role_options};
 use crate::{
     api::{EdgeClient, EdgeError, Query},
     app::{Session, use_account},
     components::{
-        Badge, Button, ButtonKind, ConfirmDialog, CopyButton, Empty, Field, FormDialog, Glyph,
-        KeyValue, KeyValues, Loaded, Moment, Panel, Secret, SelectField, use_toasts,
+        Button, ButtonKind, ConfirmDialog, CopyButton, Empty, Field, FormDialog, Glyph, KeyValue,
+        KeyValues, Loaded, Moment, Panel, Secret, SelectField, use_toasts,
     },
     text::{fill, t},
 };
-
-pub(super) const ROLES: [RoleName; 4] =
-    [RoleName::Reader, RoleName::Contributor, RoleName::Owner, RoleName::Scorer];
 
 /// A secret that was just made: shown until the page is left.
 #[derive(Clone, PartialEq)]
@@ -137,14 +135,7 @@ fn Card(
             .into_any()
         })
         .collect();
-    let roles: Vec<AnyView> = principal
-        .roles
-        .iter()
-        .map(|held| {
-            let place = held.scope.rsplit('/').next().unwrap_or_default();
-            view! { <Badge label=format!("{} · {place}", held.role) /> }.into_any()
-        })
-        .collect();
+    let changed = Callback::new(move |()| principals.refetch());
     let title = fill(t().delete_principal_title, &[("name", &principal.display_name)]);
     view! {
         <article class="card">
@@ -174,7 +165,9 @@ fn Card(
                         label=format!("{} {}", t().copy, t().client_id)
                     />
                 </KeyValue>
-                <KeyValue name=t().roles>{roles}</KeyValue>
+                <KeyValue name=t().roles>
+                    <Roles id=principal.id roles=principal.roles changed />
+                </KeyValue>
                 <KeyValue name=t().secrets><ul class="used">{secrets}</ul></KeyValue>
                 <KeyValue name=t().created><Moment at=principal.created_at /></KeyValue>
             </KeyValues>
@@ -249,8 +242,6 @@ fn NewPrincipal(
             busy.set(false);
         });
     };
-    let roles: Vec<(String, String)> =
-        ROLES.iter().map(|role| (role.to_string(), role.to_string())).collect();
     view! {
         <FormDialog
             open
@@ -262,7 +253,7 @@ fn NewPrincipal(
             on_submit=submit
         >
             <Field id="display-name" label=t().display_name value=name required=true />
-            <SelectField id="role" label=t().role value=role options=roles />
+            <SelectField id="role" label=t().role value=role options=role_options() />
         </FormDialog>
     }
 }

@@ -45,7 +45,6 @@ pub(crate) fn ManifestPage(id: ManifestId) -> impl IntoView {
         <PageHeader
             title=Signal::derive(title)
             crumbs=vec![
-                Crumb { label: t().images.to_owned(), href: account.href(Page::Images) },
                 Crumb { label: t().manifests.to_owned(), href: account.href(Page::Manifests) },
             ]
         >
@@ -76,8 +75,15 @@ fn Details(manifest: Manifest) -> impl IntoView {
         .into_iter()
         .map(|id| {
             let href = account.href(Page::Model(id, ModelTab::Summary));
+            let client = account.client.clone();
+            let model = Query::new(move || client.clone().model(id));
             let short: String = id.to_string().chars().take(8).collect();
-            view! { <a class="badge" href=href>{short}</a> }.into_any()
+            let name = move || {
+                model
+                    .get()
+                    .map_or_else(|| short.clone(), |it| format!("{} v{}", it.name, it.version))
+            };
+            view! { <a href=href>{name}</a> }.into_any()
         })
         .collect();
     let properties: Vec<String> = manifest

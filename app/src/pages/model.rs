@@ -5,8 +5,8 @@ use shared::{Model, ModelId};
 use wasm_bindgen_futures::spawn_local;
 
 use super::{
-    model_graph::ModelGraph, model_report::ModelReport, model_users::WhereUsed,
-    model_versions::ModelVersions,
+    model_edit::EditModel, model_graph::ModelGraph, model_report::ModelReport,
+    model_users::WhereUsed, model_versions::ModelVersions,
 };
 use crate::{
     api::Query,
@@ -45,6 +45,7 @@ pub(crate) fn ModelPage(id: ModelId) -> impl IntoView {
         (may_write && known.get()).then(|| {
             let deploy = deploy.clone();
             view! {
+                <EditModel model />
                 <DeleteModel id />
                 {can_deploy()
                     .then(|| {
@@ -78,7 +79,7 @@ pub(crate) fn ModelPage(id: ModelId) -> impl IntoView {
         <Loaded query=model let:model>
             {move || match tab.get() {
                 ModelTab::Summary => view! {
-                    <Details model=model.get() />
+                    {move || view! { <Details model=model.get() /> }}
                     <ModelReport check />
                     <WhereUsed id />
                 }

@@ -35,7 +35,6 @@ pub(crate) fn NewManifestPage() -> impl IntoView {
         <PageHeader
             title=t().new_manifest
             crumbs=vec![
-                Crumb { label: t().images.to_owned(), href: account.href(Page::Images) },
                 Crumb { label: t().manifests.to_owned(), href: account.href(Page::Manifests) },
             ]
         />

@@ -261,7 +261,7 @@ pub(crate) fn NewModelPage() -> impl IntoView {
 }
 
 /// Words between commas.
-fn split_tags(text: &str) -> Vec<String> {
+pub(super) fn split_tags(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(Into::into).collect()
 }
 

@@ -514,6 +514,13 @@ pub(super) static CHINESE: Words = Words {
     denied: "已拒絕",
     who: "執行者",
     when: "時間",
+    show_older: "顯示較早的項目",
+    give_role: "授予角色",
+    take_role: "收回 {role}",
+    role_given: "已授予角色",
+    role_taken: "已收回角色",
+    no_roles: "尚無角色：未允許任何操作。",
+    attempts: "嘗試 {n} 次",
 
     // What a service wrote down.
     records: "記錄與資料",

@@ -561,6 +561,13 @@ words! {
     denied: "Denied",
     who: "Who",
     when: "When",
+    show_older: "Show older",
+    give_role: "Give a role",
+    take_role: "Take away {role}",
+    role_given: "Role given",
+    role_taken: "Role taken away",
+    no_roles: "None yet: nothing is allowed.",
+    attempts: "{n} attempts",
 
     // What a service wrote down.
     records: "Logs and data",

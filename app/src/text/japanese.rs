@@ -514,6 +514,13 @@ pub(super) static JAPANESE: Words = Words {
     denied: "拒否",
     who: "実行者",
     when: "日時",
+    show_older: "以前の項目を表示",
+    give_role: "ロールを付与",
+    take_role: "{role} を取り消す",
+    role_given: "ロールを付与しました",
+    role_taken: "ロールを取り消しました",
+    no_roles: "まだありません。許可された操作はありません。",
+    attempts: "{n} 回の試行",
 
     // What a service wrote down.
     records: "ログとデータ",

@@ -514,6 +514,13 @@ pub(super) static KOREAN: Words = Words {
     denied: "거부됨",
     who: "수행한 사람",
     when: "시간",
+    show_older: "이전 항목 더 보기",
+    give_role: "역할 부여",
+    take_role: "{role} 회수",
+    role_given: "역할을 부여했습니다",
+    role_taken: "역할을 회수했습니다",
+    no_roles: "아직 없음: 허용된 작업이 없습니다.",
+    attempts: "{n}회 시도",
 
     // What a service wrote down.
     records: "로그와 데이터",

@@ -1,4 +1,5 @@
-//! Every page under axe and at 360 px, and the console without a mouse; the scripts are beside this.
+//! Every page under axe and at 360 px, beside how it looked before, and the console without a mouse;
+//! the scripts are beside this.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
@@ -52,4 +53,35 @@ async fn every_page_is_accessible_in_light_and_dark_and_fits_a_phone() {
         "/no-such-page",
     ] });
     tokio::task::spawn_blocking(move || travel("pages", &edge, pages)).await.unwrap();
+}
+
+/// `LAYOUT_WRITE=1` keeps how the pages look now.
+#[tokio::test]
+async fn every_page_looks_as_it_did() {
+    let edge = Edge::start();
+    let client = edge.client().await;
+    let published = client.publish("cancer", &fixtures::onnx("breast_cancer_gbdt")).await;
+    let model = published.model.id;
+
+    let pages = json!({
+        "write": std::env::var_os("LAYOUT_WRITE").is_some(),
+        "pages": {
+            "overview": "",
+            "models": "/models",
+            "new-model": "/models/new",
+            "model": format!("/models/{model}"),
+            "graph": format!("/models/{model}/graph"),
+            "versions": format!("/models/{model}/versions"),
+            "image": format!("/images/{}", published.image.id),
+            "services": "/services",
+            "try-it": "/services/cancer/try-it",
+            "settings": "/services/cancer/settings",
+            "metrics": "/services/cancer/metrics",
+            "operations": "/operations",
+            "principals": "/access/principals",
+            "audit": "/access/audit",
+            "design": "/design",
+        },
+    });
+    tokio::task::spawn_blocking(move || travel("layout", &edge, pages)).await.unwrap();
 }

@@ -98,6 +98,20 @@ pub(crate) fn soak() -> Result<()> {
         test.env("API_EXAMPLES", "500");
         run(test)
     })?;
+    step("looking at live views for 30 minutes", || {
+        let mut test = cargo([
+            "test",
+            "--release",
+            "--workspace",
+            "--test",
+            "speed",
+            "--",
+            "live",
+            "--nocapture",
+        ]);
+        test.env("LIVE_SECONDS", "1800");
+        run(test)
+    })?;
     // Last, for its goals are not all reached yet: searching many models takes longer than 20 ms.
     step("measuring with 100,000 models and 10,000 services", || {
         let mut bench = Command::new("target/release/bench");

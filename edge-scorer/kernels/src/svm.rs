@@ -3,6 +3,7 @@
 use libm::{powf, tanhf};
 
 use crate::{
+    coupling::couple,
     lanes::{Lanes, kernel, load_first},
     linear::{dot, total},
     math,
@@ -199,42 +200,6 @@ pub unsafe extern "C" fn svm_couple(
             }
             let p = core::slice::from_raw_parts_mut(probabilities.add(r * classes), classes);
             couple(classes, pairwise, q, qp, p);
-        }
-    }
-}
-
-fn couple(classes: usize, pairwise: &[f32], q: &mut [f32], qp: &mut [f32], p: &mut [f32]) {
-    let at = |i: usize, j: usize| i * classes + j;
-    let tolerance = 0.005 / classes as f32;
-    for i in 0..classes {
-        p[i] = 1.0 / classes as f32;
-        q[at(i, i)] = 0.0;
-        for j in (0..classes).filter(|j| *j != i) {
-            q[at(i, i)] += pairwise[at(j, i)] * pairwise[at(j, i)];
-            q[at(i, j)] = -pairwise[at(j, i)] * pairwise[at(i, j)];
-        }
-    }
-    for _ in 0..100 {
-        let mut pqp = 0.0;
-        for i in 0..classes {
-            qp[i] = 0.0;
-            for j in 0..classes {
-                qp[i] += q[at(i, j)] * p[j];
-            }
-            pqp += p[i] * qp[i];
-        }
-        let error = qp.iter().map(|value| (value - pqp).abs()).fold(0.0, f32::max);
-        if error < tolerance {
-            break;
-        }
-        for i in 0..classes {
-            let step = (pqp - qp[i]) / q[at(i, i)];
-            p[i] += step;
-            pqp = (pqp + step * (step * q[at(i, i)] + 2.0 * qp[i])) / (1.0 + step) / (1.0 + step);
-            for j in 0..classes {
-                qp[j] = (qp[j] + step * q[at(i, j)]) / (1.0 + step);
-                p[j] /= 1.0 + step;
-            }
         }
     }
 }

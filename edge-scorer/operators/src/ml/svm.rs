@@ -2,6 +2,7 @@
 
 use super::scores::{Classes, Post, best, logistic};
 use super::{matrix, wide};
+use crate::coupling;
 use crate::tensor::Dims;
 use crate::{Done, Failure, Node, operators};
 
@@ -165,7 +166,7 @@ fn classifier(node: &Node) -> Done {
             }
         }
         if coupled {
-            couple(count, decisions, prob_a, prob_b, work, scores);
+            coupled_scores(count, decisions, prob_a, prob_b, work, scores);
             post.apply(scores);
         } else if count == 2 {
             scores.copy_from_slice(&post.pair(decisions[0], post != Post::None));
@@ -180,8 +181,8 @@ fn classifier(node: &Node) -> Done {
     classes.write(node, places)
 }
 
-/// Wu, Lin and Weng's second method: from pairs to one probability a class.
-fn couple(
+/// One probability a class.
+fn coupled_scores(
     classes: usize,
     decisions: &[f64],
     prob_a: &[f32],
@@ -201,32 +202,5 @@ fn couple(
             pair += 1;
         }
     }
-    for i in 0..classes {
-        p[i] = 1.0 / classes as f64;
-        q[at(i, i)] = 0.0;
-        for j in (0..classes).filter(|j| *j != i) {
-            q[at(i, i)] += pairwise[at(j, i)] * pairwise[at(j, i)];
-            q[at(i, j)] = -pairwise[at(j, i)] * pairwise[at(i, j)];
-        }
-    }
-    for _ in 0..100 {
-        let mut pqp = 0.0;
-        for i in 0..classes {
-            qp[i] = (0..classes).map(|j| q[at(i, j)] * p[j]).sum();
-            pqp += p[i] * qp[i];
-        }
-        let error = qp[..classes].iter().map(|value| (value - pqp).abs()).fold(0.0, f64::max);
-        if error < 0.005 / classes as f64 {
-            break;
-        }
-        for i in 0..classes {
-            let step = (pqp - qp[i]) / q[at(i, i)];
-            p[i] += step;
-            pqp = (pqp + step * (step * q[at(i, i)] + 2.0 * qp[i])) / (1.0 + step) / (1.0 + step);
-            for j in 0..classes {
-                qp[j] = (qp[j] + step * q[at(i, j)]) / (1.0 + step);
-                p[j] /= 1.0 + step;
-            }
-        }
-    }
+    coupling::couple(classes, pairwise, q, qp, p);
 }

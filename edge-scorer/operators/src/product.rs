@@ -1,6 +1,6 @@
 //! Products of matrices, sums of products, determinants.
 
-use crate::number::{Element, Number};
+use crate::number::{DOUBLE, Element, Number};
 use crate::tensor::{Dims, MAX_RANK, walk};
 use crate::{Done, Failure, Node, operators};
 
@@ -11,7 +11,10 @@ operators! {
     "ai.onnx.MatMul" => matmul,
 }
 
-/// `y[m, n] += a[m, k] · b[k, n]` by strides, summed in the wider of the types that are exact.
+/// `y[m, n] = a[m, k] · b[k, n]` by strides.
+///
+/// Products of narrower floats are exact in double precision, and their sums lose nothing that counts. Doubles
+/// are summed with what rounding takes from them: the kernels of Gaussian processes cancel all but their last digits.
 pub(crate) fn multiply<T: Number>(
     (a, a_row, a_step): (&[T], usize, usize),
     (b, b_step, b_column): (&[T], usize, usize),
@@ -21,24 +24,50 @@ pub(crate) fn multiply<T: Number>(
     for row in 0..m {
         for column in 0..n {
             let Some(slot) = y.get_mut(row * n + column) else { return };
-            if T::IS_FLOAT {
-                let mut sum = 0.0;
-                for step in 0..k {
-                    let (a, b) =
-                        (a[row * a_row + step * a_step], b[step * b_step + column * b_column]);
-                    sum += a.to_f64() * b.to_f64();
-                }
-                *slot = T::from_f64(sum);
+            let factors = (0..k)
+                .map(|step| (a[row * a_row + step * a_step], b[step * b_step + column * b_column]));
+            *slot = if T::KIND == DOUBLE {
+                let mut sum = Sum::default();
+                factors.for_each(|(a, b)| sum.add(a.to_f64(), b.to_f64()));
+                T::from_f64(sum.value())
+            } else if T::IS_FLOAT {
+                T::from_f64(factors.map(|(a, b)| a.to_f64() * b.to_f64()).sum())
             } else {
-                let mut sum = T::default();
-                for step in 0..k {
-                    let (a, b) =
-                        (a[row * a_row + step * a_step], b[step * b_step + column * b_column]);
-                    sum = sum.add(a.mul(b));
-                }
-                *slot = sum;
-            }
+                factors.fold(T::default(), |sum, (a, b)| sum.add(a.mul(b)))
+            };
         }
+    }
+}
+
+/// A sum of products, and beside it what rounding took: as if it were summed in twice the precision.
+#[derive(Default)]
+struct Sum {
+    rounded: f64,
+    lost: f64,
+}
+
+impl Sum {
+    fn add(&mut self, a: f64, b: f64) {
+        // The halves of a factor have products that are exact (Dekker); so has a sum its remainder (Knuth).
+        let halves = |x: f64| {
+            let high = x * 134_217_729.0;
+            let high = high - (high - x);
+            (high, x - high)
+        };
+        let ((a_high, a_low), (b_high, b_low)) = (halves(a), halves(b));
+        let product = a * b;
+        let of_product =
+            a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low);
+        let sum = self.rounded + product;
+        let part = sum - self.rounded;
+        let of_sum = (self.rounded - (sum - part)) + (product - part);
+        self.rounded = sum;
+        self.lost += of_product + of_sum;
+    }
+
+    fn value(&self) -> f64 {
+        // Halves of what is nearly infinite are.
+        if self.lost.is_finite() { self.rounded + self.lost } else { self.rounded }
     }
 }
 

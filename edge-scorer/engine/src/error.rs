@@ -80,7 +80,7 @@ pub enum ScoreError {
     #[error("the model failed while running")]
     Trap(#[source] Cause),
     /// The module reported a failure of its own.
-    #[error("the model failed with status {0}")]
+    #[error("the model failed with status {0}{words}", words = meaning(*.0))]
     Failed(i32),
     /// The module answered something the contract does not allow.
     #[error("the module breaks the contract: {0}")]
@@ -88,6 +88,16 @@ pub enum ScoreError {
     /// No instance could be made, because too many exist or the machine refuses.
     #[error("no instance of the model could be made")]
     NoInstance(#[source] Cause),
+}
+
+/// What the modules of this repository's own compiler mean; others have numbers of their own.
+fn meaning(status: i32) -> &'static str {
+    match status {
+        16 => ": there is no room for a tensor",
+        17 => ": an operator does not know the type or the form of what it reads",
+        18 => ": an output is not what the signature promises",
+        _ => "",
+    }
 }
 
 impl ScoreError {

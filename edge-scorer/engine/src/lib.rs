@@ -28,7 +28,9 @@
 //!     `input(i)`, and not where there is no text at all. `output_bytes(i) -> pointer`. Only modules
 //!     with text export them.
 //!   - `run() -> status`: 0 = done; 1 = an input value is not acceptable, and `error_row() -> row`
-//!     (optional) says which row; 16 and above = the module's own failures.
+//!     (optional) says which row; 16 = no room for a tensor, 17 = an operator does not know the type or the
+//!     form of what it reads, 18 = an output is not what the signature promises, and above = the module's own
+//!     failures.
 //!   - `output_dim(i, axis) -> dimension`: only where the signature says `"?"`; valid after `run`.
 //! - The host writes every input before every `run` and calls nothing before `prepare` answered 0.
 //! - The custom section `edge-scorer` holds a [`shared::Signature`] as JSON, 1 MiB at most.

@@ -165,7 +165,10 @@ impl From<ScoreError> for ApiError {
                 "raise `containerResourceReservation.memory` of the service, or send fewer rows",
             ),
             E::Trap(_) | E::Failed(_) | E::BrokenContract(_) => {
-                failed("the model failed while running".to_owned())
+                let is_said = matches!(error, E::Failed(_));
+                let message =
+                    if is_said { message } else { "the model failed while running".to_owned() };
+                failed(message)
                     .advise(
                         "ReportIt",
                         "the server's log has the reason under this x-ms-request-id",

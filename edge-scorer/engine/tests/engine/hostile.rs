@@ -86,7 +86,10 @@ fn growing_without_end_stops_at_the_limit() {
         "(loop $more (br_if $more (i32.ne (memory.grow (i32.const 16)) (i32.const -1))))
         (i32.const 16)",
     );
-    assert!(matches!(failure(&polite), ScoreError::Failed(16)));
+    assert_eq!(
+        failure(&polite).to_string(),
+        "the model failed with status 16: there is no room for a tensor"
+    );
 
     let stubborn = Guest::running("(loop (drop (memory.grow (i32.const 1))) (br 0)) (unreachable)");
     let end = failure(&stubborn);

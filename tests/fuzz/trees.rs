@@ -47,14 +47,14 @@ struct Lists {
 }
 
 impl Lists {
-    /// Adds a tree below a fresh node; answers the node's number.
+    /// Adds a tree below a fresh node, whose leaves give something to some targets; answers the node's number.
     fn grow(
         &mut self,
         u: &mut Unstructured<'_>,
         tree: i64,
         next: &mut i64,
         depth: usize,
-        targets: i64,
+        targets: &[i64],
         modes: &[&'static str],
     ) -> Result<i64> {
         let (id, at) = (*next, self.ids.len());
@@ -69,7 +69,7 @@ impl Lists {
         self.yes.push(0);
         self.no.push(0);
         if is_leaf {
-            for target in 0..targets {
+            for target in targets.iter().copied() {
                 self.leaf_trees.push(tree);
                 self.leaf_nodes.push(id);
                 self.leaf_targets.push(target);
@@ -140,7 +140,7 @@ fn between(value: f32) -> f64 {
 }
 
 /// The parts that every kind of ensemble shares.
-fn lists(u: &mut Unstructured<'_>, targets: i64) -> Result<Lists> {
+fn lists(u: &mut Unstructured<'_>, targets: &[i64]) -> Result<Lists> {
     // Exporters write one mode; a mixture takes another way through ONNX Runtime.
     let one = u.choose_index(MODES.len())?;
     let modes = if u.arbitrary()? { &MODES[..] } else { &MODES[one..=one] };
@@ -193,7 +193,7 @@ fn regressor(bytes: &[u8]) -> Result<()> {
     let targets = u.int_in_range(1..=3)?;
     let aggregate = *u.choose(&["SUM", "AVERAGE", "MIN", "MAX"])?;
     let is_double = u.ratio(1, 3)?;
-    let lists = lists(u, targets)?;
+    let lists = lists(u, &(0..targets).collect::<Vec<_>>())?;
     let rows = numbers(u)?;
     let outputs = vec![port("Y", FLOAT, &[None, Some(targets)])];
     let attributes = lists.regressor(aggregate, targets, is_double);
@@ -218,11 +218,9 @@ fn regressor(bytes: &[u8]) -> Result<()> {
 
 fn classifier(bytes: &[u8]) -> Result<()> {
     let u = &mut Unstructured::new(bytes);
-    // Of two classes ONNX Runtime answers 0 and 1 whatever the labels are, by a rule that no
-    // specification has; `tests/it/numeric.rs` holds what exporters write for two classes.
     let classes = u.int_in_range(3..=4)?;
     let transform = *u.choose(&["NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO"])?;
-    let lists = lists(u, classes)?;
+    let lists = lists(u, &(0..classes).collect::<Vec<_>>())?;
     let rows = numbers(u)?;
     let outputs = vec![port("Y", INT64, &[None]), port("Z", FLOAT, &[None, Some(classes)])];
     let attributes = lists.classifier(transform, classes);
@@ -235,6 +233,45 @@ fn classifier(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Two classes: with scores for both, or for one of them alone, from which the other's follow.
+fn of_two_classes(bytes: &[u8]) -> Result<()> {
+    let u = &mut Unstructured::new(bytes);
+    let transform = *u.choose(&["NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO"])?;
+    let targets: &[i64] = u.choose(&[&[0][..], &[1], &[0, 1]])?;
+    let is_one_sided = u.arbitrary()?;
+    let mut lists = lists(u, targets)?;
+    if is_one_sided {
+        // Shares of votes, as forests have them: above one half is enough.
+        let count = 1 + lists.trees.last().copied().unwrap_or(0);
+        lists.leaf_weights.iter_mut().for_each(|w| *w = w.abs() / (32.0 * count as f32));
+    }
+    let rows = numbers(u)?;
+    let outputs = vec![port("Y", INT64, &[None]), port("Z", FLOAT, &[None, Some(2)])];
+    let attributes = lists.classifier(transform, 2);
+    let onnx = model("TreeEnsembleClassifier", &attributes, FLOAT, outputs.clone());
+    let theirs = Reference::new(&onnx).run(&rows, &[ROWS, COLUMNS]);
+    let ours = scored(&onnx, TensorData::Float32(rows.clone()));
+    same(&ours[1], &theirs[1].values, &rows);
+    let labels = ours[0].as_i64().unwrap();
+    let Values::Integers(reference) = &theirs[0].values else { panic!("no labels") };
+    if let &[_] = targets {
+        assert_eq!(labels, reference);
+        return Ok(());
+    }
+    // Where both classes have scores, the label is that of the larger one, as the specification says. ONNX
+    // Runtime answers 1 where the second score is above 0 and 0 elsewhere, whatever the classes are called.
+    let plain = model("TreeEnsembleClassifier", &lists.classifier("NONE", 2), FLOAT, outputs);
+    let Values::Floats(sums) = &Reference::new(&plain).run(&rows, &[ROWS, COLUMNS])[1].values
+    else {
+        panic!("no sums")
+    };
+    for ((label, other), sums) in labels.iter().zip(reference).zip(sums.as_chunks::<2>().0) {
+        assert_eq!(*other, i64::from(sums[1] > 0.0), "{sums:?}");
+        assert_eq!(*label, if sums[1] > sums[0] { 10 } else { 0 }, "{sums:?}");
+    }
+    Ok(())
+}
+
 #[test]
 fn random_trees_agree_with_onnx_runtime() {
     // Bytes that end too early make no case.
@@ -244,4 +281,9 @@ fn random_trees_agree_with_onnx_runtime() {
 #[test]
 fn random_classifiers_of_trees_agree_with_onnx_runtime() {
     seeded(6_000, |bytes| classifier(bytes).unwrap_or(()));
+}
+
+#[test]
+fn random_classifiers_of_two_classes_agree_with_onnx_runtime() {
+    seeded(6_000, |bytes| of_two_classes(bytes).unwrap_or(()));
 }

@@ -25,7 +25,7 @@ use shared::{ElementType, Profile};
 
 pub(crate) use self::extent::{Extent, product};
 pub(crate) use self::place::{Placement, place};
-pub(crate) use self::print::print;
+pub(crate) use self::print::{duration, print};
 
 /// What the names of the host's functions begin with.
 pub(crate) const HOST: &str = "linalg.";

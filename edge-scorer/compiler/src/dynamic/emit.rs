@@ -13,6 +13,7 @@ use super::image::{DATA, DIMS, Image, KIND, RANK, TEXT};
 use super::ports::{Port, PortDim, Ports};
 use crate::emit::{PLAN_SECTION, SIGNATURE_SECTION, Tables, drop_custom_sections, heap_base};
 use crate::error::CompileError;
+use crate::plan::duration;
 
 /// Bytes of a page of Wasm memory.
 const PAGE: usize = 65_536;
@@ -75,6 +76,7 @@ pub(super) fn emit(
     for port in &ports.inputs {
         let address = builder.image.empty_tensor();
         names.insert(&port.name, address);
+        builder.costs.input(port);
         inputs.push(address);
     }
     let block = builder.block(graph, &mut names)?;
@@ -506,15 +508,17 @@ fn print(block: &Block, ports: &Ports) -> String {
     }
     text += "\nsteps\n";
     print_steps(block, 1, &mut text);
-    text
+    let total = duration(block.nanoseconds());
+    text + &format!("\nestimated {total} per row, open sizes being 64\n")
 }
 
 fn print_steps(block: &Block, depth: usize, text: &mut String) {
     let indent = "  ".repeat(depth.min(16));
     for step in &block.steps {
         match step {
-            Step::Call { operator, title, .. } => {
-                *text += &format!("{indent}{operator}  {title}\n");
+            Step::Call { operator, title, nanoseconds, .. } => {
+                let cost = duration(*nanoseconds);
+                *text += &format!("{indent}{operator:<32} {title:<40} ~{cost} per row\n");
             }
             Step::If { branches, .. } => {
                 *text += &format!("{indent}if\n");
@@ -522,8 +526,8 @@ fn print_steps(block: &Block, depth: usize, text: &mut String) {
                 *text += &format!("{indent}else\n");
                 print_steps(&branches[1].0, depth + 1, text);
             }
-            Step::Loop { body, title, .. } => {
-                *text += &format!("{indent}loop  {title}\n");
+            Step::Loop { body, title, turns, .. } => {
+                *text += &format!("{indent}loop  {title}, ~{turns:.0} turns\n");
                 print_steps(body, depth + 1, text);
             }
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
 
+use super::cost::Costs;
 use super::image::Image;
 use crate::error::CompileError;
 
@@ -18,9 +19,26 @@ pub(super) struct Block {
 /// One step; numbers are addresses of descriptors, nodes and states.
 #[derive(Debug)]
 pub(super) enum Step {
-    Call { operator: String, node: u32, title: String },
-    If { condition: u32, branches: [(Block, Vec<(u32, u32)>); 2] },
-    Loop { kind: LoopKind, node: u32, body_node: u32, state: u32, body: Block, title: String },
+    Call {
+        operator: String,
+        node: u32,
+        title: String,
+        nanoseconds: f64,
+    },
+    If {
+        condition: u32,
+        branches: [(Block, Vec<(u32, u32)>); 2],
+    },
+    Loop {
+        kind: LoopKind,
+        node: u32,
+        body_node: u32,
+        state: u32,
+        body: Block,
+        title: String,
+        /// As far as it can be told.
+        turns: f64,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,11 +95,26 @@ impl<'a> Names<'a> {
 pub(super) struct Builder<'a> {
     pub(super) image: Image,
     proto: &'a ModelProto,
+    pub(super) costs: Costs<'a>,
+}
+
+impl Block {
+    /// What all steps together may take.
+    pub(super) fn nanoseconds(&self) -> f64 {
+        let steps = self.steps.iter().map(|step| match step {
+            Step::Call { nanoseconds, .. } => *nanoseconds,
+            Step::If { branches: [(yes, _), (no, _)], .. } => {
+                yes.nanoseconds().max(no.nanoseconds())
+            }
+            Step::Loop { turns, body, .. } => turns * body.nanoseconds(),
+        });
+        steps.sum()
+    }
 }
 
 impl<'a> Builder<'a> {
     pub(super) fn new(image: Image, proto: &'a ModelProto) -> Self {
-        Self { image, proto }
+        Self { image, proto, costs: Costs::default() }
     }
 
     /// The block of a graph whose inputs are described already.
@@ -94,6 +127,7 @@ impl<'a> Builder<'a> {
         for tensor in &graph.initializer {
             let address = self.image.tensor(tensor)?;
             names.insert(&tensor.name, address);
+            self.costs.constant(&tensor.name, tensor);
         }
         let mut block = Block::default();
         for (index, node) in graph.node.iter().enumerate() {
@@ -131,8 +165,9 @@ impl<'a> Builder<'a> {
         let opset = self.opset(&node.domain);
         if !is_control(&node.domain, &node.op_type) {
             let operator = export_name(&node.domain, &node.op_type);
+            let nanoseconds = self.costs.node(node);
             let node = self.image.node(inputs, outputs, &node.attribute, opset)?;
-            return Ok(Step::Call { operator, node, title });
+            return Ok(Step::Call { operator, node, title, nanoseconds });
         }
         let subgraph = |name: &str| {
             let attribute = node.attribute.iter().find(|attribute| attribute.name == name);
@@ -144,6 +179,7 @@ impl<'a> Builder<'a> {
             let mut branch = |name: &str| -> Result<(Block, Vec<(u32, u32)>), CompileError> {
                 let graph = subgraph(name)?;
                 let block = self.block(graph, names)?;
+                self.costs.leave(node, graph, 1.0);
                 if block.outputs.len() != outputs.len() {
                     return Err(CompileError::invalid(format!(
                         "the branches of `{title}` have another number of outputs than it"
@@ -169,7 +205,10 @@ impl<'a> Builder<'a> {
             names.insert(&input.name, address);
             taken.push(address);
         }
+        let turns = self.costs.turns(node);
+        self.costs.enter(node, graph);
         let body = self.block(graph, names)?;
+        self.costs.leave(node, graph, turns);
         names.forget(outside);
         let carried = node.input.len().saturating_sub(2);
         let fits = match kind {
@@ -194,7 +233,7 @@ impl<'a> Builder<'a> {
         let body_node = self.image.node(&body.outputs, &taken, &[], opset)?;
         let state = self.image.loop_state();
         let node = self.image.node(inputs, outputs, &node.attribute, opset)?;
-        Ok(Step::Loop { kind, node, body_node, state, body, title })
+        Ok(Step::Loop { kind, node, body_node, state, body, title, turns })
     }
 
     /// Version of the operator set of a domain.

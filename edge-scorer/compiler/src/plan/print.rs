@@ -85,7 +85,8 @@ fn argument(plan: &Plan, placement: &Placement, names: &[String], arg: &Arg) -> 
     }
 }
 
-fn duration(ns: f64) -> String {
+/// A number of nanoseconds in the unit that fits it.
+pub(crate) fn duration(ns: f64) -> String {
     match ns {
         ns if ns < 1_000.0 => format!("{ns:.0} ns"),
         ns if ns < 1_000_000.0 => format!("{:.1} µs", ns / 1_000.0),

@@ -72,6 +72,20 @@ fn networks_quantised_with_calibration_stay_within_a_few_steps() {
     answers_as_written("digits_cnn_qoperator");
 }
 
+#[test]
+fn networks_of_half_precision_stay_within_a_few_of_its_steps() {
+    // Their casts stand at the end of the file, behind what reads them.
+    answers_as_written("digits_mlp_fp16");
+    answers_as_written("digits_cnn_fp16");
+    answers_as_written("encoder_fp16");
+}
+
+#[test]
+fn weights_of_half_precision_are_numbers_like_any_other() {
+    answers_as_written("digits_cnn_fp16_weights");
+    answers_as_written("encoder_fp16_weights");
+}
+
 fn answers_as_written(name: &str) {
     let case = Case::read(name);
     let engine = Engine::new(EngineConfig::default()).unwrap();

@@ -4,7 +4,9 @@ A case is a folder `cases/NAME` with `model.onnx`, the tensors `in0`, `in1`, …
 bytes, and `case.json`: `{"rtol", "atol", "inputs": [{"name", "type", "shape"}], "outputs": […]}`.
 
 Tolerances: 1e-4 for networks of `float32`, whose sums run in another order; quantised ones may round a number to the
-neighbouring step, so theirs is a few steps of their output.
+neighbouring step, so theirs is a few steps of their output. Networks of half precision are computed here in single
+precision between their operators and there in half precision, of which one step is 1e-3 of a number: theirs is some ten
+steps. Half weights in a network that computes in single precision are numbers like any other: 1e-4.
 """
 
 import json
@@ -16,6 +18,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
+from onnxruntime.transformers.float16 import convert_float_to_float16
 
 HERE = Path(__file__).resolve().parent
 SEED = 20
@@ -116,6 +119,20 @@ def quantised(model, how):
         return onnx.load(target)
 
 
+def half_weights(model):
+    """The model with its weights in half precision, each cast to single precision where it is read."""
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT:
+            single, tensor_name = numpy_helper.to_array(tensor), tensor.name
+            tensor.CopyFrom(numpy_helper.from_array(single.astype(np.float16), f"{tensor_name}_half"))
+            casts.append(helper.make_node("Cast", [tensor.name], [tensor_name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
+
+
 def write(folder, name, model, inputs, rtol, atol):
     folder = folder / "cases" / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -163,3 +180,13 @@ def write_all(folder, digits):
             source, target, Calibration(name, images), quant_format=form, per_channel=per_channel,
             weight_type=QuantType.QInt8, activation_type=QuantType.QUInt8)
         write(folder, case, quantised(network, static), {name: images}, 1e-2, 3e-2)
+
+    write(folder, "encoder_fp16", convert_float_to_float16(encoder(), keep_io_types=True), text, 1e-2, 1e-2)
+    half = convert_float_to_float16(onnx.load(HERE / "digits_cnn.onnx"), keep_io_types=True)
+    write(folder, "digits_cnn_fp16", half, {name: images}, 1e-2, 1e-2)
+    half = convert_float_to_float16(onnx.load(HERE / "digits_mlp.onnx"), keep_io_types=True)
+    write(folder, "digits_mlp_fp16", half, {half.graph.input[0].name: rows}, 1e-2, 1e-2)
+    stored = half_weights(encoder())
+    write(folder, "encoder_fp16_weights", stored, text, 1e-4, 1e-4)
+    stored = half_weights(onnx.load(HERE / "digits_cnn.onnx"))
+    write(folder, "digits_cnn_fp16_weights", stored, {name: images}, 1e-4, 1e-4)

@@ -6,7 +6,7 @@ use tract_onnx::pb::ModelProto;
 
 use crate::dynamic;
 use crate::emit;
-use crate::error::CompileError;
+use crate::error::{CompileError, Stopped};
 use crate::import::{self, Batch, Imported};
 use crate::lower::{self, Refused};
 use crate::operators;
@@ -18,7 +18,7 @@ pub(crate) fn compile(onnx: &[u8], options: &Options) -> Result<Compiled, Compil
     let proto = import::read(onnx, &options.limits)?;
     let compiled = match statically(proto, source_of(onnx), options) {
         Ok(compiled) => compiled,
-        Err(refusal @ (CompileError::Unsupported(_) | CompileError::Invalid { .. })) => {
+        Err(Stopped { error: refusal, is_final: false }) => {
             // Read again rather than kept: most models have no use for a second copy of their weights.
             let proto = import::read(onnx, &options.limits)?;
             match dynamic::compile(proto, source_of(onnx), options) {
@@ -26,7 +26,7 @@ pub(crate) fn compile(onnx: &[u8], options: &Options) -> Result<Compiled, Compil
                 Err(second) => return Err(the_clearer(refusal, second)),
             }
         }
-        Err(error) => return Err(error),
+        Err(Stopped { error, .. }) => return Err(error),
     };
     if compiled.wasm.len() as u64 > options.limits.module_bytes {
         return Err(CompileError::LimitExceeded {
@@ -58,14 +58,10 @@ fn the_clearer(first: CompileError, second: CompileError) -> CompileError {
 }
 
 /// Compiles a model whose shapes are all known up to symbols.
-fn statically(
-    proto: ModelProto,
-    source: String,
-    options: &Options,
-) -> Result<Compiled, CompileError> {
+fn statically(proto: ModelProto, source: String, options: &Options) -> Result<Compiled, Stopped> {
     let unsupported = operators::unsupported(&proto);
     if !unsupported.is_empty() {
-        return Err(CompileError::Unsupported(unsupported));
+        return Err(CompileError::Unsupported(unsupported).into());
     }
     let (imported, mut plan) = plan_of(proto, options)?;
     if plan.profile == Profile::Linalg && !plan.calls_the_host() {
@@ -77,13 +73,15 @@ fn statically(
     let is_formula = |dim: &shared::Dim| matches!(dim, shared::Dim::Named(name) if name == "?");
     if let Some(output) = signature.outputs.iter().find(|o| o.shape.iter().any(is_formula)) {
         let reason = format!("the size of output `{}` is a formula of other sizes", output.name);
-        return Err(CompileError::invalid(reason));
+        return Err(CompileError::invalid(reason).into());
     }
     let placement = plan::place(&plan);
     // `prepare` computes sizes in 64 bits without looking for overflow; here it is looked for.
     let largest: Vec<u32> = plan.symbols.iter().map(|symbol| symbol.max).collect();
     if placement.total_bytes(&largest, emit::ALIGNMENT).is_none() {
-        return Err(CompileError::invalid("its tensors have more elements than can be counted"));
+        return Err(
+            CompileError::invalid("its tensors have more elements than can be counted").into()
+        );
     }
     let text = plan::print(&plan, &placement);
     let wasm = emit::emit(&plan, &placement, &signature, &text)?;
@@ -119,8 +117,8 @@ fn source_of(onnx: &[u8]) -> String {
 ///
 /// A batch that was exported as 1 is made symbolic first; where the graph does not allow that, the
 /// model is taken as it stands, and the host calls it once for each row.
-fn plan_of(proto: ModelProto, options: &Options) -> Result<(Imported, Plan), CompileError> {
-    let attempt = |proto: ModelProto, batch: Batch| -> Result<(Imported, Plan), CompileError> {
+fn plan_of(proto: ModelProto, options: &Options) -> Result<(Imported, Plan), Stopped> {
+    let attempt = |proto: ModelProto, batch: Batch| -> Result<(Imported, Plan), Stopped> {
         let imported = import::import(proto, batch)?;
         let plan = lower::lower(&imported.typed, &imported.symbols, options.profile)
             .map_err(|refused| not_lowered(&imported.proto, refused))?;

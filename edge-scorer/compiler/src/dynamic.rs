@@ -18,6 +18,7 @@
 //! # Deliberately absent
 //! - Shapes, and types that do not follow from the file: they are looked at while the model runs.
 
+mod cost;
 mod emit;
 mod graph;
 mod image;
@@ -30,7 +31,7 @@ use shared::UnsupportedOperator;
 use tract_onnx::pb::ModelProto;
 
 use crate::error::CompileError;
-use crate::{Compiled, Options, import, operators};
+use crate::{Compiled, Options, import, ml, operators};
 
 static OPERATORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/operators.wasm"));
 
@@ -46,6 +47,7 @@ pub(crate) fn compile(
         return Err(CompileError::Unsupported(unsupported));
     }
     if let Some(graph) = &proto.graph {
+        ml::check(graph)?;
         types::check(graph)?;
     }
     let mut ports = ports::Ports::of(&proto)?;

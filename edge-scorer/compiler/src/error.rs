@@ -22,6 +22,22 @@ pub enum CompileError {
     Internal { reason: String },
 }
 
+/// Why the static tier stopped.
+#[derive(Debug)]
+pub(crate) struct Stopped {
+    pub(crate) error: CompileError,
+    /// Whether the dynamic tier can do no better.
+    pub(crate) is_final: bool,
+}
+
+impl From<CompileError> for Stopped {
+    fn from(error: CompileError) -> Self {
+        let is_final =
+            !matches!(error, CompileError::Unsupported(_) | CompileError::Invalid { .. });
+        Self { error, is_final }
+    }
+}
+
 /// How large a model may be. The defaults are those of the REST APIs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {

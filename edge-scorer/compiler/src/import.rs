@@ -2,8 +2,9 @@
 //!
 //! `sniff` recognises what is not ONNX; `weigh` looks at what decoding would take; `screen` checks
 //! limits and structure before anything is believed; `functions` puts the model's own functions
-//! where they are called; `rewrite` turns what has no tensor form (ZipMap) into something that has;
-//! then tract parses, infers types and shapes over symbolic dimensions, and simplifies, within `bounds`.
+//! where they are called; `order` puts nodes behind those that they read; `rewrite` turns what has
+//! no tensor form (ZipMap) into something that has; then tract parses, infers types and shapes over
+//! symbolic dimensions, and simplifies, within `bounds`.
 //!
 //! # Invariants
 //! - tract only sees models whose nodes are in order, whose names are defined and whose constants
@@ -15,6 +16,7 @@ mod bounds;
 mod external;
 mod facts;
 mod functions;
+mod order;
 mod quantised;
 mod rewrite;
 mod screen;
@@ -33,7 +35,8 @@ pub(crate) use self::{
     facts::{SymbolFact, given_inputs},
     rewrite::{Zipped, unzip},
 };
-use crate::error::{CompileError, Limits};
+use crate::error::{CompileError, Limits, Stopped};
+use crate::ml::Fault;
 use crate::{layers, ml};
 
 /// A model that was understood.
@@ -74,6 +77,7 @@ pub(crate) fn read(onnx: &[u8], limits: &Limits) -> Result<ModelProto, CompileEr
             .map_err(|_| sniff::not_readable())?;
     // What a body of a function holds is screened where it is called.
     functions::inline(&mut proto, limits)?;
+    proto.graph.iter_mut().for_each(order::sort);
     screen::screen(&proto, limits)?;
     quantised::expand(&mut proto);
     sequences::split(&mut proto);
@@ -81,7 +85,7 @@ pub(crate) fn read(onnx: &[u8], limits: &Limits) -> Result<ModelProto, CompileEr
 }
 
 /// Types and simplifies a model that [`read`] has let through.
-pub(crate) fn import(mut proto: ModelProto, batch: Batch) -> Result<Imported, CompileError> {
+pub(crate) fn import(mut proto: ModelProto, batch: Batch) -> Result<Imported, Stopped> {
     let zipped = rewrite::rewrite(&mut proto)?;
     let mut onnx = tract_onnx::onnx().with_ignore_value_info(true);
     layers::register(&mut onnx.op_register);
@@ -115,18 +119,23 @@ pub(crate) fn rows_stay_apart(imported: &Imported) -> bool {
 fn fenced<T>(
     what: &str,
     work: impl FnOnce() -> tract_onnx::prelude::TractResult<T>,
-) -> Result<T, CompileError> {
+) -> Result<T, Stopped> {
     // Whatever `work` was changing is dropped with it.
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => {
             tracing::debug!(%error, "tract refused the model");
             if let Some(limit) = bounds::limit_exceeded(&error) {
-                return Err(limit);
+                return Err(limit.into());
             }
-            Err(CompileError::invalid(format!("{what}: {}", first_causes(&error))))
+            let fault = error.chain().find_map(|cause| cause.downcast_ref::<Fault>());
+            let is_final = fault.is_some_and(Fault::is_contradiction);
+            let error = CompileError::invalid(format!("{what}: {}", first_causes(&error)));
+            Err(Stopped { error, is_final })
         }
-        Err(_) => Err(CompileError::invalid(format!("{what}, and reading it stopped half way"))),
+        Err(_) => {
+            Err(CompileError::invalid(format!("{what}, and reading it stopped half way")).into())
+        }
     }
 }
 

@@ -12,7 +12,7 @@
 //! struct Hardmax { axis: i64 }
 //!
 //! impl Layer for Hardmax {
-//!     fn parse(node: &Source<'_>) -> Result<Self, String> {
+//!     fn parse(node: &Source<'_>) -> Result<Self, Fault> {
 //!         Ok(Self { axis: node.int("axis").unwrap_or(-1) })
 //!     }
 //!     fn infer(&self, inputs: &Inputs<'_>) -> Inferred {
@@ -55,12 +55,12 @@ use tract_onnx::tract_hir::internal::InferenceOp;
 
 pub(crate) use self::wiring::{Inferred, Inputs, Source, Wired};
 use crate::lower::{Lowering, Refusal, Value};
-use crate::ml::carry;
+use crate::ml::{Build, Fault, carry, contradiction};
 
 /// An operator with its attributes read.
 pub(crate) trait Layer: Debug + Send + Sync + 'static {
     /// Reads the attributes of a node.
-    fn parse(node: &Source<'_>) -> Result<Self, String>
+    fn parse(node: &Source<'_>) -> Result<Self, Fault>
     where
         Self: Sized;
 
@@ -79,9 +79,6 @@ enum Choice {
     Ours,
     Tract,
 }
-
-type Build =
-    fn(&ParsingContext<'_>, &NodeProto) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
 /// Every operator, by the name that ONNX gives it.
 const LAYERS: &[(&str, Build)] = &[

@@ -6,7 +6,7 @@
 //!
 //! One file per operator or per pair of twins. Each reads its attributes once, in `parse`, into a
 //! type that implements [`Operator`]: `outputs` says types and shapes, `lower` appends kernel calls.
-//! Adding one is a file, a line in [`register`] and a test.
+//! Adding one is a file, a line in [`ENTRIES`] and a test.
 
 pub(crate) mod attributes;
 mod automaton;
@@ -14,6 +14,7 @@ mod carrier;
 mod classes;
 mod columns;
 mod encoders;
+mod fault;
 mod features;
 mod linear;
 mod logsum;
@@ -27,16 +28,19 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use shared::Label;
-use tract_onnx::model::OnnxOpRegister;
-use tract_onnx::pb::NodeProto;
-use tract_onnx::prelude::{DatumType, TDim, TVec, Tensor, TypedNode};
+use tract_onnx::model::{OnnxOpRegister, ParsingContext};
+use tract_onnx::pb::{GraphProto, NodeProto};
+use tract_onnx::prelude::{DatumType, TDim, TVec, Tensor, TractResult, TypedNode};
+use tract_onnx::tract_hir::internal::InferenceOp;
 
 use self::carrier::Carried;
 pub(crate) use self::carrier::carry;
+pub(crate) use self::fault::{Fault, contradiction};
 pub(crate) use self::logsum::axes_as_attributes;
 pub(crate) use self::maps::tables_for_maps;
 pub(crate) use self::text::equal as equal_text;
 pub(crate) use self::words::join_tokenizers;
+use crate::error::CompileError;
 use crate::lower::{Lowered, Lowering, Refusal, Value, cast_like, lrn};
 
 /// Type and shape of a tensor.
@@ -56,12 +60,12 @@ pub(crate) struct Known {
 /// An operator of ours, with its attributes read.
 pub(crate) trait Operator: Debug + Send + Sync + 'static {
     /// Reads the attributes of a node.
-    fn parse(node: &NodeProto) -> Result<Self, String>
+    fn parse(node: &NodeProto) -> Result<Self, Fault>
     where
         Self: Sized;
 
     /// As [`Operator::parse`], for operators that changed from one version of their domain to another.
-    fn parse_at(node: &NodeProto, _opset: i64) -> Result<Self, String>
+    fn parse_at(node: &NodeProto, _opset: i64) -> Result<Self, Fault>
     where
         Self: Sized,
     {
@@ -69,10 +73,10 @@ pub(crate) trait Operator: Debug + Send + Sync + 'static {
     }
 
     /// Types and shapes of all outputs that the operator can have.
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String>;
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault>;
 
     /// As [`Operator::outputs`], for shapes that depend on values; `None` while one is not known.
-    fn infer(&self, inputs: &[Known]) -> Result<Option<Vec<Fact>>, String> {
+    fn infer(&self, inputs: &[Known]) -> Result<Option<Vec<Fact>>, Fault> {
         let facts: Vec<Fact> = inputs.iter().map(|known| known.fact.clone()).collect();
         self.outputs(&facts).map(Some)
     }
@@ -126,33 +130,73 @@ pub(crate) const TEXT: &[&str] =
 /// Operators of ONNX Runtime's own domain that exporters write for text.
 pub(crate) const MICROSOFT: &[&str] = &["MurmurHash3", "Tokenizer"];
 
+/// An operator of ours as tract builds it, and its attributes as they are checked.
+struct Entry {
+    name: &'static str,
+    build: Build,
+    check: fn(&NodeProto) -> Result<(), Fault>,
+}
+
+/// What tract's register calls.
+pub(crate) type Build =
+    fn(&ParsingContext<'_>, &NodeProto) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
+
+const fn entry<O: Operator>(name: &'static str) -> Entry {
+    Entry { name, build: carry::<O>, check: |node| O::parse(node).map(drop) }
+}
+
+/// Every operator of ours, by the name that ONNX gives it.
+const ENTRIES: &[Entry] = &[
+    entry::<features::ArrayFeatureExtractor>("ArrayFeatureExtractor"),
+    entry::<columns::Binarizer>("Binarizer"),
+    entry::<cast_like::CastLike>("CastLike"),
+    entry::<encoders::CategoryMapper>("CategoryMapper"),
+    entry::<words::CountWords>("CountWords"),
+    entry::<features::FeatureVectorizer>("FeatureVectorizer"),
+    entry::<columns::Imputer>("Imputer"),
+    entry::<lrn::Lrn>("LRN"),
+    entry::<encoders::LabelEncoder>("LabelEncoder"),
+    entry::<linear::LinearClassifier>("LinearClassifier"),
+    entry::<linear::LinearRegressor>("LinearRegressor"),
+    entry::<text::MurmurHash3>("MurmurHash3"),
+    entry::<columns::Normalizer>("Normalizer"),
+    entry::<encoders::OneHotEncoder>("OneHotEncoder"),
+    entry::<logsum::ReduceLogSumExp>("ReduceLogSumExp"),
+    entry::<text::RegexFullMatch>("RegexFullMatch"),
+    entry::<svm::SvmClassifier>("SVMClassifier"),
+    entry::<svm::SvmRegressor>("SVMRegressor"),
+    entry::<columns::Scaler>("Scaler"),
+    entry::<text::StringConcat>("StringConcat"),
+    entry::<text::StringNormalizer>("StringNormalizer"),
+    entry::<words::TfIdfVectorizer>("TfIdfVectorizer"),
+    entry::<trees::TreeEnsemble>("TreeEnsemble"),
+    entry::<trees::TreeClassifier>("TreeEnsembleClassifier"),
+    entry::<trees::TreeRegressor>("TreeEnsembleRegressor"),
+];
+
 /// Makes tract build our operators.
 pub(crate) fn register(operators: &mut OnnxOpRegister) {
-    operators.insert("ArrayFeatureExtractor", carry::<features::ArrayFeatureExtractor>);
-    operators.insert("Binarizer", carry::<columns::Binarizer>);
-    operators.insert("CategoryMapper", carry::<encoders::CategoryMapper>);
-    operators.insert("CountWords", carry::<words::CountWords>);
-    operators.insert("MurmurHash3", carry::<text::MurmurHash3>);
-    operators.insert("ReduceLogSumExp", carry::<logsum::ReduceLogSumExp>);
-    operators.insert("RegexFullMatch", carry::<text::RegexFullMatch>);
-    operators.insert("StringConcat", carry::<text::StringConcat>);
-    operators.insert("StringNormalizer", carry::<text::StringNormalizer>);
-    operators.insert("TfIdfVectorizer", carry::<words::TfIdfVectorizer>);
-    operators.insert("FeatureVectorizer", carry::<features::FeatureVectorizer>);
-    operators.insert("Imputer", carry::<columns::Imputer>);
-    operators.insert("LabelEncoder", carry::<encoders::LabelEncoder>);
-    operators.insert("Normalizer", carry::<columns::Normalizer>);
-    operators.insert("OneHotEncoder", carry::<encoders::OneHotEncoder>);
-    operators.insert("SVMClassifier", carry::<svm::SvmClassifier>);
-    operators.insert("SVMRegressor", carry::<svm::SvmRegressor>);
-    operators.insert("Scaler", carry::<columns::Scaler>);
-    operators.insert("LinearClassifier", carry::<linear::LinearClassifier>);
-    operators.insert("LinearRegressor", carry::<linear::LinearRegressor>);
-    operators.insert("CastLike", carry::<cast_like::CastLike>);
-    operators.insert("LRN", carry::<lrn::Lrn>);
-    operators.insert("TreeEnsemble", carry::<trees::TreeEnsemble>);
-    operators.insert("TreeEnsembleClassifier", carry::<trees::TreeClassifier>);
-    operators.insert("TreeEnsembleRegressor", carry::<trees::TreeRegressor>);
+    for Entry { name, build, .. } in ENTRIES {
+        operators.insert(name, *build);
+    }
+}
+
+/// Refuses a graph with a node whose attributes contradict each other, for the tier that reads them as they stand.
+pub(crate) fn check(graph: &GraphProto) -> Result<(), CompileError> {
+    for node in &graph.node {
+        if let Some(entry) = ENTRIES.iter().find(|entry| entry.name == node.op_type)
+            && let Err(fault) = (entry.check)(node)
+            && fault.is_contradiction()
+        {
+            return Err(CompileError::invalid(format!(
+                "it contradicts itself: node {} ({}): {fault}",
+                node.name, node.op_type
+            )));
+        }
+        let graphs = node.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs));
+        graphs.into_iter().try_for_each(check)?;
+    }
+    Ok(())
 }
 
 /// The rule for all of them.
@@ -168,13 +212,15 @@ pub(crate) fn operator_of(node: &TypedNode) -> Option<&dyn Operator> {
 }
 
 /// Rows and columns of a `[rows, columns]` input whose columns are known.
-fn matrix(input: Option<&Fact>) -> Result<(TDim, usize), String> {
+fn matrix(input: Option<&Fact>) -> Result<(TDim, usize), Fault> {
     let fact = input.ok_or("it has no input")?;
     match fact.shape.as_slice() {
         [rows, columns] => match columns.as_i64() {
             Some(columns @ 1..) => Ok((rows.clone(), columns as usize)),
-            _ => Err("the number of its columns is not known; export the model with it".to_owned()),
+            _ => Err("the number of its columns is not known; export the model with it".into()),
         },
-        other => Err(format!("its input has {} dimensions, not rows and columns", other.len())),
+        other => {
+            Err(format!("its input has {} dimensions, not rows and columns", other.len()).into())
+        }
     }
 }

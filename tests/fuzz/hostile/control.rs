@@ -384,6 +384,6 @@ fn branches() -> Vec<Hostile> {
             Limit,
             "nodes",
         )
-        .within(400, 30),
+        .within(500, 30),
     ]
 }

@@ -458,14 +458,14 @@ fn text() -> Vec<Hostile> {
                 let words: Vec<&str> = words.iter().map(String::as_str).collect();
                 normalising(attribute("stopwords", Attribute::Texts(&words)))
             },
-            Limit,
+            BadInput,
             "",
         )
         .within(400, 10),
         hostile(
             "words cut by a pattern that matches nothing",
             one("StringSplit", "", &[attribute("delimiter", Attribute::Text(""))], STRING, 3),
-            Invalid,
+            Answers,
             "",
         ),
     ]

@@ -17,6 +17,11 @@ use crate::error::{CompileError, Limits};
 /// Longest name of an input or output, and most of its axes: those of the module contract.
 const NAME_BYTES: usize = 1_024;
 const RANK: usize = 16;
+/// Most operands of one `Einsum`: what looks for an order to multiply them in takes long for more.
+const OPERANDS: usize = 64;
+/// Attributes that say in which steps a window moves, and over what.
+const WINDOWS: &[&str] =
+    &["dilations", "kernel_shape", "output_padding", "output_shape", "pads", "strides"];
 
 /// Lets a model through or says what is wrong with it.
 pub(crate) fn screen(model: &ModelProto, limits: &Limits) -> Result<(), CompileError> {
@@ -133,8 +138,17 @@ fn walk<'a>(graph: &'a GraphProto, scope: &mut Scope<'a>) -> Result<(), CompileE
                 )));
             }
         }
-        if node.op_type == "Transpose" {
-            check_permutation(node)?;
+        match node.op_type.as_str() {
+            "Transpose" => check_permutation(node)?,
+            "Pad" => check_padding(node, graph)?,
+            "Einsum" if node.input.len() > OPERANDS => {
+                return Err(CompileError::LimitExceeded {
+                    what: "operands in one Einsum",
+                    actual: node.input.len() as u64,
+                    limit: OPERANDS as u64,
+                });
+            }
+            _ => check_windows(node)?,
         }
         for attribute in &node.attribute {
             attribute.t.iter().chain(&attribute.tensors).try_for_each(check_tensor)?;
@@ -199,6 +213,41 @@ fn check_permutation(node: &NodeProto) -> Result<(), CompileError> {
         "`perm` of node `{}` (Transpose) does not name each axis once",
         node.name
     )))
+}
+
+/// tract adds sizes without looking for overflow.
+fn check_windows(node: &NodeProto) -> Result<(), CompileError> {
+    let windows = node.attribute.iter().filter(|a| WINDOWS.contains(&a.name.as_str()));
+    for attribute in windows {
+        expect_sizes(node, &attribute.name, &attribute.ints)?;
+    }
+    Ok(())
+}
+
+/// As [`check_windows`], for numbers that are an attribute, a constant or a node's output.
+fn check_padding(node: &NodeProto, graph: &GraphProto) -> Result<(), CompileError> {
+    check_windows(node)?;
+    let Some(name) = node.input.get(1) else { return Ok(()) };
+    let made = graph.node.iter().filter(|made| made.output.contains(name));
+    let constants = made.flat_map(|made| &made.attribute).filter_map(|a| a.t.as_ref());
+    let initializers = graph.initializer.iter().filter(|tensor| tensor.name == *name);
+    for tensor in initializers.chain(constants) {
+        let (words, _) = tensor.raw_data.as_chunks::<8>();
+        let raw = words.iter().map(|word| i64::from_le_bytes(*word));
+        let numbers: Vec<i64> = tensor.int64_data.iter().copied().chain(raw).collect();
+        expect_sizes(node, "pads", &numbers)?;
+    }
+    Ok(())
+}
+
+fn expect_sizes(node: &NodeProto, name: &str, sizes: &[i64]) -> Result<(), CompileError> {
+    match sizes.iter().find(|size| i32::try_from(**size).is_err()) {
+        Some(size) => Err(CompileError::invalid(format!(
+            "`{name}` of node `{}` ({}) holds the size {size}",
+            node.name, node.op_type
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn check_tensor(tensor: &TensorProto) -> Result<(), CompileError> {

@@ -4,7 +4,7 @@ use shared::ElementType::{Bool, Float32};
 use tract_onnx::prelude::{TDim, ToDim};
 
 use super::wiring::{axis_of, fact, values, weight};
-use super::{Inferred, Inputs, Layer, Source, Wired};
+use super::{Fault, Inferred, Inputs, Layer, Source, Wired};
 use crate::lower::{Lowering, Refusal, Value};
 use crate::plan::{Arg, Extent, product};
 
@@ -41,10 +41,10 @@ impl Attention {
         k: &[TDim],
         v: &[TDim],
         past: Option<&[TDim]>,
-    ) -> Result<Sizes<TDim>, String> {
+    ) -> Result<Sizes<TDim>, Fault> {
         let past = match past {
             Some([_, _, past, _]) => past.clone(),
-            Some(_) => return Err("its earlier keys do not have four axes".to_owned()),
+            Some(_) => return Err("its earlier keys do not have four axes".into()),
             None => 0.to_dim(),
         };
         match (q, k, v) {
@@ -67,7 +67,7 @@ impl Attention {
                 let (Some(query_heads), Some(key_heads)) =
                     (heads(self.query_heads), heads(self.key_heads))
                 else {
-                    return Err("it does not say how many heads it has".to_owned());
+                    return Err("it does not say how many heads it has".into());
                 };
                 Ok(Sizes {
                     batch: batch.clone(),
@@ -80,13 +80,13 @@ impl Attention {
                     value_width: v_width.clone() / key_heads,
                 })
             }
-            _ => Err("its inputs have neither three axes nor four".to_owned()),
+            _ => Err("its inputs have neither three axes nor four".into()),
         }
     }
 }
 
 impl Layer for Attention {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         Ok(Self {
             causal: node.flag("is_causal"),
             query_heads: node.int("q_num_heads"),
@@ -110,7 +110,7 @@ impl Layer for Attention {
         if let (Some(queries), Some(keys)) = groups
             && (keys == 0 || queries % keys != 0)
         {
-            return Err(format!("its {queries} query heads do not share {keys} key heads"));
+            return Err(format!("its {queries} query heads do not share {keys} key heads").into());
         }
         let total = s.past.clone() + &s.keys;
         let y: Vec<TDim> = match q.len() {
@@ -137,7 +137,7 @@ impl Layer for Attention {
         let dims = |index: usize| -> Result<Vec<TDim>, Refusal> { l.dims(node.input(index)?) };
         let (q, k, v) = (dims(0)?, dims(1)?, dims(2)?);
         let past = node.optional(4).map(|past| l.dims(past)).transpose()?;
-        let s = self.sizes(&q, &k, &v, past.as_deref()).map_err(Refusal)?;
+        let s = self.sizes(&q, &k, &v, past.as_deref())?;
         let extent = |dim: &TDim| l.extent(dim);
         let s = Sizes {
             batch: extent(&s.batch)?,
@@ -249,7 +249,7 @@ pub(super) struct RotaryEmbedding {
 }
 
 impl Layer for RotaryEmbedding {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let positive = |name: &str| node.int(name).filter(|value| *value > 0);
         Ok(Self {
             interleaved: node.flag("interleaved"),
@@ -261,7 +261,7 @@ impl Layer for RotaryEmbedding {
     fn infer(&self, inputs: &Inputs<'_>) -> Inferred {
         let shape = inputs.shape(0)?;
         if shape.len() != 4 && !(shape.len() == 3 && self.heads.is_some()) {
-            return Err("its input has neither four axes nor three and `num_heads`".to_owned());
+            return Err("its input has neither four axes nor three and `num_heads`".into());
         }
         Ok(Some(vec![inputs.fact(0)?.clone()]))
     }
@@ -300,7 +300,7 @@ pub(super) struct TensorScatter {
 }
 
 impl Layer for TensorScatter {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let circular = node.choice("mode", &["linear", "circular"])? == 1;
         Ok(Self { axis: node.int("axis").unwrap_or(-2), circular })
     }
@@ -311,7 +311,7 @@ impl Layer for TensorScatter {
         let fits = |(index, (a, b)): (usize, (&TDim, &TDim))| index == axis || a == b;
         let all = past.shape.iter().zip(new).enumerate().all(fits);
         if axis == 0 || new.len() != past.shape.len() || !all {
-            return Err("what it writes does not fit what it writes to".to_owned());
+            return Err("what it writes does not fit what it writes to".into());
         }
         Ok(Some(vec![past.clone()]))
     }
@@ -319,7 +319,7 @@ impl Layer for TensorScatter {
     fn lower(&self, l: &mut Lowering<'_>, node: &Wired<'_>) -> Result<Vec<Value>, Refusal> {
         let (past, new) = (node.input(0)?, node.input(1)?);
         let (shape, new_shape) = (l.shape(past)?, l.shape(new)?);
-        let axis = axis_of(self.axis, shape.len()).map_err(Refusal)?;
+        let axis = axis_of(self.axis, shape.len())?;
         let width =
             l.element(past)?.byte_width().ok_or_else(|| Refusal::because("it writes text"))?;
         let bytes = product(&shape[axis + 1..]).times(Extent::from(width));

@@ -6,25 +6,27 @@ use tract_onnx::prelude::{TDim, ToDim};
 
 use super::geometry::{Automatic, Sliding, Space, fixed, known};
 use super::wiring::{fact, weight};
-use super::{Choice, Contested, Inferred, Inputs, Layer, Source, Wired, constant_of};
+use super::{
+    Choice, Contested, Fault, Inferred, Inputs, Layer, Source, Wired, constant_of, contradiction,
+};
 use crate::lower::convolution::{self as flat, Convolution};
 use crate::lower::{Lowering, Refusal, Value, constant_f32};
 use crate::plan::{Arg, Extent, product};
 
 /// Images, channels and planes of a shape.
-fn parts<T>(shape: &[T]) -> Result<(&T, &T, &[T]), String> {
+fn parts<T>(shape: &[T]) -> Result<(&T, &T, &[T]), Fault> {
     match shape {
         [batch, channels, planes @ ..] if !planes.is_empty() => Ok((batch, channels, planes)),
-        _ => Err(format!("its input has {} axes; images have at least 3", shape.len())),
+        _ => Err(format!("its input has {} axes; images have at least 3", shape.len()).into()),
     }
 }
 
 /// Groups that divide both numbers of channels.
-fn groups(node: &Source<'_>) -> Result<usize, String> {
+fn groups(node: &Source<'_>) -> Result<usize, Fault> {
     usize::try_from(node.int("group").unwrap_or(1))
         .ok()
         .filter(|groups| (1..1 << 24).contains(groups))
-        .ok_or_else(|| "its `group` is impossible".to_owned())
+        .ok_or_else(|| "its `group` is impossible".into())
 }
 
 /// `Conv`.
@@ -47,7 +49,7 @@ impl Contested for Conv {
 }
 
 impl Conv {
-    pub(super) fn shape(&self, inputs: &Inputs<'_>, w: usize) -> Result<Vec<TDim>, String> {
+    pub(super) fn shape(&self, inputs: &Inputs<'_>, w: usize) -> Result<Vec<TDim>, Fault> {
         let (batch, channels, planes) = parts(inputs.shape(0)?)?;
         let weights = known(inputs.shape(w)?, "its weights")?;
         let (outputs, per_group, kernel) = parts(&weights)?;
@@ -57,7 +59,8 @@ impl Conv {
             return Err(format!(
                 "its weights have {per_group} channels in each of {} groups, its input {channels}",
                 self.groups
-            ));
+            )
+            .into());
         }
         let planes = self.sliding.output(planes, kernel)?;
         Ok([batch.clone(), outputs.to_dim()].into_iter().chain(planes).collect())
@@ -89,7 +92,7 @@ impl Conv {
 }
 
 impl Layer for Conv {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         Ok(Self { sliding: Sliding::parse(node)?, groups: groups(node)? })
     }
 
@@ -185,7 +188,7 @@ impl ConvTranspose {
         size: usize,
         axes: usize,
         kernel: &[usize],
-    ) -> Result<(usize, usize), String> {
+    ) -> Result<(usize, usize), Fault> {
         let stride = self.sliding.stride(axis);
         let extra = self.output_padding.get(axis).copied().unwrap_or(0);
         let full = stride * size.saturating_sub(1) + extra + self.sliding.reach(axis, kernel);
@@ -214,7 +217,7 @@ impl ConvTranspose {
 }
 
 impl Layer for ConvTranspose {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         Ok(Self {
             sliding: Sliding::parse(node)?,
             groups: groups(node)?,
@@ -249,8 +252,7 @@ impl Layer for ConvTranspose {
                 let (_, front) = self.along(axis, *size, image.len(), &kernel)?;
                 Ok([Extent::from(front), Extent::Fixed(0)])
             })
-            .collect::<Result<Vec<_>, String>>()
-            .map_err(Refusal)?;
+            .collect::<Result<Vec<_>, Fault>>()?;
         let space = Space {
             batch: x_shape[0].clone(),
             channels: [x_shape[1].clone(), y_shape[1].clone()],
@@ -286,7 +288,7 @@ pub(super) struct DeformConv {
 }
 
 impl Layer for DeformConv {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let offset_groups = usize::try_from(node.int("offset_group").unwrap_or(1))
             .ok()
             .filter(|groups| *groups > 0)
@@ -300,14 +302,14 @@ impl Layer for DeformConv {
         let ([_, offsets, places @ ..], [_, _, kernel @ ..]) =
             (inputs.shape(2)?, weights.as_slice())
         else {
-            return Err("its offsets are no images".to_owned());
+            return Err("its offsets are no images".into());
         };
         let taps = kernel.iter().product::<usize>();
         if kernel.len() != 2
             || offsets.as_i64() != Some((2 * taps * self.offset_groups) as i64)
             || places != &shape[2..]
         {
-            return Err("its offsets do not fit its windows, or its images are not flat".to_owned());
+            return Err("its offsets do not fit its windows, or its images are not flat".into());
         }
         Ok(Some(vec![fact(inputs.fact(0)?.datum_type, shape)]))
     }
@@ -334,7 +336,7 @@ pub(super) struct Col2Im {
 }
 
 impl Layer for Col2Im {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         Ok(Self { sliding: Sliding::parse(node)? })
     }
 
@@ -343,13 +345,13 @@ impl Layer for Col2Im {
             return Ok(None);
         };
         let [batch, rows, windows] = inputs.shape(0)? else {
-            return Err("its input does not have three axes".to_owned());
+            return Err("its input does not have three axes".into());
         };
         let block = sizes(&block)?;
         let dims: Vec<TDim> = image.iter().map(|size| size.to_dim()).collect();
         let places = self.sliding.output(&dims, &block)?;
         if *windows != places.iter().fold(1.to_dim(), |all, size| all * size) {
-            return Err("its blocks do not cover its image".to_owned());
+            return Err(contradiction!("its blocks do not cover its image"));
         }
         let channels = rows.clone() / block.iter().product::<usize>() as i64;
         let shape = [batch.clone(), channels].into_iter().chain(dims);
@@ -360,7 +362,7 @@ impl Layer for Col2Im {
         let Some(block) = l.constant(node.input(2)?) else {
             return Err(Refusal::because("its block is known only at run time"));
         };
-        let block = sizes(&crate::lower::constant_i64(&block)?).map_err(Refusal)?;
+        let block = sizes(&crate::lower::constant_i64(&block)?)?;
         let y_shape = node.shape(l, 0)?;
         let unknown = || Refusal::because("the size of its image is not known");
         let image: Vec<TDim> = fixed(&y_shape[2..])
@@ -370,8 +372,7 @@ impl Layer for Col2Im {
             .collect();
         let windows: Vec<Extent> = self
             .sliding
-            .output(&image, &block)
-            .map_err(Refusal)?
+            .output(&image, &block)?
             .iter()
             .map(|dim| l.extent(dim))
             .collect::<Result<_, _>>()?;
@@ -396,10 +397,10 @@ impl Layer for Col2Im {
     }
 }
 
-fn sizes(values: &[i64]) -> Result<Vec<usize>, String> {
+fn sizes(values: &[i64]) -> Result<Vec<usize>, Fault> {
     values
         .iter()
         .map(|value| usize::try_from(*value).ok().filter(|size| *size > 0))
         .collect::<Option<_>>()
-        .ok_or_else(|| "its block has an impossible size".to_owned())
+        .ok_or_else(|| contradiction!("its block has an impossible size"))
 }

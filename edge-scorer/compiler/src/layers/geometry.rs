@@ -3,7 +3,7 @@
 use tract_onnx::prelude::{TDim, ToDim};
 use tract_onnx::tract_hir::internal::DimLike as _;
 
-use super::Source;
+use super::{Fault, Source};
 use crate::plan::Extent;
 
 /// Axes of the kernels' images; `kernels::space`.
@@ -34,10 +34,10 @@ pub(super) struct Sliding {
 }
 
 impl Sliding {
-    pub(super) fn parse(node: &Source<'_>) -> Result<Self, String> {
-        let list = |name: &str| Ok::<_, String>(node.sizes(name)?.unwrap_or_default());
+    pub(super) fn parse(node: &Source<'_>) -> Result<Self, Fault> {
+        let list = |name: &str| Ok::<_, Fault>(node.sizes(name)?.unwrap_or_default());
         let automatic =
-            match node.choice("auto_pad", &["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"])? {
+            match node.one_of("auto_pad", &["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"])? {
                 0 => Automatic::No,
                 1 => Automatic::Valid,
                 2 => Automatic::SameUpper,
@@ -53,7 +53,7 @@ impl Sliding {
         };
         let all = [&sliding.kernel, &sliding.strides, &sliding.dilations];
         if all.iter().any(|sizes| sizes.contains(&0)) {
-            return Err("its window has a size or a step of 0".to_owned());
+            return Err("its window has a size or a step of 0".into());
         }
         Ok(sliding)
     }
@@ -77,7 +77,7 @@ impl Sliding {
     }
 
     /// Lists have one number for each axis, or are not there.
-    pub(super) fn check(&self, axes: usize, kernel: &[usize]) -> Result<(), String> {
+    pub(super) fn check(&self, axes: usize, kernel: &[usize]) -> Result<(), Fault> {
         let fits = |list: &[usize], len: usize| list.is_empty() || list.len() == len;
         if kernel.len() == axes
             && (1..=AXES).contains(&axes)
@@ -87,16 +87,16 @@ impl Sliding {
         {
             return Ok(());
         }
-        Err(format!("its window has {} axes, its images {axes}", kernel.len()))
+        Err(format!("its window has {} axes, its images {axes}", kernel.len()).into())
     }
 
     /// Sizes of what windows over planes of these sizes give.
-    pub(super) fn output(&self, input: &[TDim], kernel: &[usize]) -> Result<Vec<TDim>, String> {
+    pub(super) fn output(&self, input: &[TDim], kernel: &[usize]) -> Result<Vec<TDim>, Fault> {
         self.check(input.len(), kernel)?;
         (0..input.len()).map(|axis| self.output_of(axis, input, kernel)).collect()
     }
 
-    fn output_of(&self, axis: usize, input: &[TDim], kernel: &[usize]) -> Result<TDim, String> {
+    fn output_of(&self, axis: usize, input: &[TDim], kernel: &[usize]) -> Result<TDim, Fault> {
         let stride = self.stride(axis);
         let size = &input[axis];
         if matches!(self.automatic, Automatic::SameUpper | Automatic::SameLower) {
@@ -109,14 +109,14 @@ impl Sliding {
         let reach = self.reach(axis, kernel);
         let room = size.clone() + (before + after) as i64 - reach as i64;
         if room.as_i64().is_some_and(|room| room < 0) {
-            return Err("its window is larger than its image".to_owned());
+            return Err("its window is larger than its image".into());
         }
         if !self.round_up {
             return Ok(room / stride as i64 + 1.to_dim());
         }
         let rounded = room.divceil(stride) + 1.to_dim();
         let (Some(outputs), Some(size)) = (rounded.as_i64(), size.as_i64()) else {
-            return Err("it rounds up an image whose size is not known".to_owned());
+            return Err("it rounds up an image whose size is not known".into());
         };
         // The last window starts within the image or the padding before it.
         let starts_outside = (outputs - 1) * stride as i64 >= size + before as i64;
@@ -194,9 +194,9 @@ pub(super) fn fixed(extents: &[Extent]) -> Option<Vec<usize>> {
 }
 
 /// Sizes of a shape that are known.
-pub(super) fn known(dims: &[TDim], what: &str) -> Result<Vec<usize>, String> {
+pub(super) fn known(dims: &[TDim], what: &str) -> Result<Vec<usize>, Fault> {
     dims.iter()
         .map(|dim| dim.as_i64().and_then(|dim| usize::try_from(dim).ok()))
         .collect::<Option<_>>()
-        .ok_or_else(|| format!("the sizes of {what} are not known"))
+        .ok_or_else(|| format!("the sizes of {what} are not known").into())
 }

@@ -4,7 +4,7 @@ use shared::ElementType::Float32;
 use tract_onnx::prelude::TDim;
 
 use super::wiring::{fact, values, weight};
-use super::{Inferred, Inputs, Layer, Source, Wired};
+use super::{Fault, Inferred, Inputs, Layer, Source, Wired};
 use crate::lower::{Lowering, Refusal, Value};
 use crate::plan::{Arg, product};
 
@@ -19,7 +19,7 @@ pub(super) struct ClassLoss {
 }
 
 impl Layer for ClassLoss {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let reduction = match node.choice("reduction", &["mean", "none", "sum"])? {
             0 => 2,
             1 => 0,
@@ -36,11 +36,11 @@ impl Layer for ClassLoss {
     fn infer(&self, inputs: &Inputs<'_>) -> Inferred {
         let (x, targets) = (inputs.fact(0)?, inputs.shape(1)?);
         let [batch, _, rest @ ..] = x.shape.as_slice() else {
-            return Err("its input has no classes".to_owned());
+            return Err("its input has no classes".into());
         };
         let places: Vec<TDim> = std::iter::once(batch).chain(rest).cloned().collect();
         if places != targets {
-            return Err("its targets have another shape than its input without classes".to_owned());
+            return Err("its targets have another shape than its input without classes".into());
         }
         let loss = fact(x.datum_type, if self.reduction == 0 { places } else { Vec::new() });
         Ok(Some(vec![loss, x.clone()]))

@@ -4,7 +4,7 @@ use tract_onnx::model::ParsingContext;
 use tract_onnx::prelude::{DatumType, TDim, ToDim};
 
 use super::wiring::{axis_of, fact, values, weight};
-use super::{Choice, Contested, Inferred, Inputs, Layer, Source, Wired, constant_of};
+use super::{Choice, Contested, Fault, Inferred, Inputs, Layer, Source, Wired, constant_of};
 use crate::lower::{Lowering, Refusal, Value};
 use crate::plan::{Arg, BufferId, Extent, product};
 use shared::ElementType::Float32;
@@ -26,7 +26,7 @@ impl Contested for BatchNormalization {
 }
 
 impl Layer for BatchNormalization {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         Ok(Self {
             epsilon: node.float("epsilon").unwrap_or(1e-5),
             momentum: node.float("momentum").unwrap_or(0.9),
@@ -38,7 +38,7 @@ impl Layer for BatchNormalization {
         let x = inputs.fact(0)?;
         let channels = x.shape.get(1).cloned().unwrap_or_else(|| 1.to_dim());
         let statistic =
-            |index| Ok::<_, String>(fact(inputs.fact(index)?.datum_type, [channels.clone()]));
+            |index| Ok::<_, Fault>(fact(inputs.fact(index)?.datum_type, [channels.clone()]));
         Ok(Some(vec![x.clone(), statistic(3)?, statistic(4)?]))
     }
 
@@ -97,7 +97,7 @@ pub(super) struct GroupNormalization {
 }
 
 impl Layer for GroupNormalization {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let groups = match node.operator() {
             "InstanceNormalization" => None,
             _ => Some(
@@ -117,12 +117,12 @@ impl Layer for GroupNormalization {
         let channels = x.shape.get(1).and_then(TDim::as_i64).ok_or("its channels are not known")?;
         let groups = self.groups.map_or(channels, |groups| groups as i64);
         if groups == 0 || channels % groups != 0 {
-            return Err(format!("its {channels} channels do not make {groups} groups"));
+            return Err(format!("its {channels} channels do not make {groups} groups").into());
         }
         let scales = if self.by_group { groups } else { channels };
         for index in [1, 2] {
             if inputs.shape(index)? != [scales.to_dim()] {
-                return Err(format!("its input {index} does not have {scales} numbers"));
+                return Err(format!("its input {index} does not have {scales} numbers").into());
             }
         }
         Ok(Some(vec![x.clone()]))
@@ -160,7 +160,7 @@ impl Layer for GroupNormalization {
 /// Rows of what lies from an axis on, and how many numbers a row has.
 fn rows_from(l: &Lowering<'_>, node: &Wired<'_>, axis: i64) -> Result<[Extent; 2], Refusal> {
     let shape = l.shape(node.input(0)?)?;
-    let axis = axis_of(axis, shape.len()).map_err(Refusal)?;
+    let axis = axis_of(axis, shape.len())?;
     Ok([product(&shape[..axis]), product(&shape[axis..])])
 }
 
@@ -194,7 +194,7 @@ pub(super) struct LayerNormalization {
 }
 
 impl Layer for LayerNormalization {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let axis = node.int("axis").unwrap_or(-1);
         Ok(Self { axis, epsilon: node.float("epsilon").unwrap_or(1e-5) })
     }
@@ -244,7 +244,7 @@ pub(super) struct RmsNormalization {
 }
 
 impl Layer for RmsNormalization {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let axis = node.int("axis").unwrap_or(-1);
         Ok(Self { axis, epsilon: node.float("epsilon").unwrap_or(1e-5) })
     }
@@ -271,7 +271,7 @@ impl Layer for RmsNormalization {
 
 /// What lies before, along and behind an axis.
 fn around(shape: &[Extent], axis: i64) -> Result<[Arg; 3], Refusal> {
-    let axis = axis_of(axis, shape.len()).map_err(Refusal)?;
+    let axis = axis_of(axis, shape.len())?;
     Ok([
         Arg::Count(product(&shape[..axis])),
         Arg::Count(shape[axis].clone()),
@@ -287,11 +287,11 @@ pub(super) struct LpNormalization {
 }
 
 impl Layer for LpNormalization {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let p = match node.int("p").unwrap_or(2) {
             1 => 1,
             2 => 2,
-            p => return Err(format!("it is a {p}-norm; there are 1 and 2")),
+            p => return Err(format!("it is a {p}-norm; there are 1 and 2").into()),
         };
         Ok(Self { axis: node.int("axis").unwrap_or(-1), p })
     }
@@ -320,7 +320,7 @@ pub(super) struct Hardmax {
 }
 
 impl Layer for Hardmax {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let flattens = node.opset() < 13;
         let axis = node.int("axis").unwrap_or(if flattens { 1 } else { -1 });
         Ok(Self { axis, flattens })

@@ -5,19 +5,19 @@ use tract_onnx::prelude::{DatumType, TDim, ToDim};
 
 use super::geometry::{Automatic, Sliding, Space, fixed, known};
 use super::wiring::{fact, values, weight};
-use super::{Inferred, Inputs, Layer, Source, Wired};
+use super::{Fault, Inferred, Inputs, Layer, Source, Wired};
 use crate::lower::{Lowering, Refusal, Value, constant_i64};
 use crate::plan::{Arg, Extent, product};
 
 /// Images and channels, then planes.
-fn planes<T>(shape: &[T]) -> Result<(&[T], &[T]), String> {
+fn planes<T>(shape: &[T]) -> Result<(&[T], &[T]), Fault> {
     match shape.len() {
         3.. => Ok(shape.split_at(2)),
-        axes => Err(format!("its input has {axes} axes; images have at least 3")),
+        axes => Err(format!("its input has {axes} axes; images have at least 3").into()),
     }
 }
 
-fn pooled(sliding: &Sliding, inputs: &Inputs<'_>) -> Result<Vec<TDim>, String> {
+fn pooled(sliding: &Sliding, inputs: &Inputs<'_>) -> Result<Vec<TDim>, Fault> {
     let (front, image) = planes(inputs.shape(0)?)?;
     let result = sliding.output(image, &sliding.kernel)?;
     Ok(front.iter().cloned().chain(result).collect())
@@ -107,7 +107,7 @@ pub(super) struct MaxPool {
 }
 
 impl Layer for MaxPool {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         Ok(Self {
             sliding: Sliding::parse(node)?,
             by_columns: node.flag("storage_order"),
@@ -160,7 +160,7 @@ pub(super) struct AveragePool {
 }
 
 impl Layer for AveragePool {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let count_padding = node.flag("count_include_pad");
         Ok(Self { sliding: Sliding::parse(node)?, count_padding })
     }
@@ -196,7 +196,7 @@ pub(super) struct LpPool {
 }
 
 impl Layer for LpPool {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         Ok(Self { sliding: Sliding::parse(node)?, p: node.int("p").unwrap_or(2) })
     }
 
@@ -235,7 +235,7 @@ pub(super) struct GlobalLpPool {
 }
 
 impl Layer for GlobalLpPool {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         Ok(Self { sliding: Sliding::parse(node)?, p: node.int("p").unwrap_or(2) })
     }
 
@@ -261,7 +261,7 @@ pub(super) struct MaxUnpool {
 
 impl MaxUnpool {
     /// The planes that the indices count in.
-    fn source(&self, image: &[usize]) -> Result<Vec<usize>, String> {
+    fn source(&self, image: &[usize]) -> Result<Vec<usize>, Fault> {
         self.sliding.check(image.len(), &self.sliding.kernel)?;
         image
             .iter()
@@ -270,18 +270,18 @@ impl MaxUnpool {
                 let [before, after] = self.sliding.given(axis, image.len());
                 (size.saturating_sub(1) * self.sliding.stride(axis) + self.sliding.kernel[axis])
                     .checked_sub(before + after)
-                    .ok_or_else(|| "it cuts off its whole result".to_owned())
+                    .ok_or_else(|| "it cuts off its whole result".into())
             })
             .collect()
     }
 }
 
 impl Layer for MaxUnpool {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let sliding = Sliding::parse(node)?;
         match sliding.automatic {
             Automatic::No => Ok(Self { sliding }),
-            _ => Err("it has no automatic padding".to_owned()),
+            _ => Err("it has no automatic padding".into()),
         }
     }
 
@@ -307,8 +307,7 @@ impl Layer for MaxUnpool {
         }
         let image = fixed(&x_shape[2..])
             .ok_or_else(|| Refusal::because("the size of its images is not known"))?;
-        let source: Vec<Extent> =
-            self.source(&image).map_err(Refusal)?.into_iter().map(Extent::from).collect();
+        let source: Vec<Extent> = self.source(&image)?.into_iter().map(Extent::from).collect();
         let none = vec![[Extent::Fixed(0), Extent::Fixed(0)]; image.len()];
         let space = Space {
             batch: product(&x_shape[..2]),

@@ -7,7 +7,7 @@ use tract_onnx::prelude::{DatumType, OutletId, TDim, Tensor, ToDim};
 
 use super::convolution::Conv;
 use super::wiring::{axis_of, fact, values, weight};
-use super::{Inferred, Inputs, Layer, Source, Wired};
+use super::{Fault, Inferred, Inputs, Layer, Source, Wired};
 use crate::lower::{Lowering, Refusal, Value, constant_f32, constant_i64};
 use crate::plan::{Arg, BufferId, Extent, product};
 
@@ -34,7 +34,7 @@ impl Grid {
 }
 
 impl Scaling {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let block = usize::try_from(node.int("block_size").unwrap_or(0))
             .map_err(|_| "its `block_size` is negative".to_owned())?;
         Ok(Self { axis: node.int("axis").unwrap_or(1), block })
@@ -49,7 +49,7 @@ impl Scaling {
             let sizes = [one.clone(), product(shape), one];
             return Ok(Grid { sizes, strides: [zero.clone(), zero.clone(), zero], block: 1 });
         }
-        let axis = axis_of(self.axis, shape.len()).map_err(Refusal)?;
+        let axis = axis_of(self.axis, shape.len())?;
         if let [count] = scale {
             if *count != shape[axis] {
                 return Err(Refusal::because(
@@ -76,7 +76,7 @@ impl Scaling {
 }
 
 /// ONNX's number of an element type.
-fn datum_type_of(code: i64) -> Result<DatumType, String> {
+fn datum_type_of(code: i64) -> Result<DatumType, Fault> {
     Ok(match code {
         1 => DatumType::F32,
         2 => DatumType::U8,
@@ -85,7 +85,9 @@ fn datum_type_of(code: i64) -> Result<DatumType, String> {
         5 => DatumType::I16,
         6 => DatumType::I32,
         10 => DatumType::F16,
-        other => return Err(format!("it makes elements of type {other}, which is not supported")),
+        other => {
+            return Err(format!("it makes elements of type {other}, which is not supported").into());
+        }
     })
 }
 
@@ -97,7 +99,7 @@ pub(super) struct Quantize {
 }
 
 impl Layer for Quantize {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let to =
             node.int("output_dtype").filter(|code| *code != 0).map(datum_type_of).transpose()?;
         Ok(Self { scaling: Scaling::parse(node)?, to })
@@ -175,7 +177,7 @@ impl Dequantize {
 }
 
 impl Layer for Dequantize {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let to =
             node.int("output_dtype").filter(|code| *code != 0).map(datum_type_of).transpose()?;
         Ok(Self { scaling: Scaling::parse(node)?, to })
@@ -224,7 +226,7 @@ impl Layer for Dequantize {
 pub(super) struct DynamicQuantize;
 
 impl Layer for DynamicQuantize {
-    fn parse(_: &Source<'_>) -> Result<Self, String> {
+    fn parse(_: &Source<'_>) -> Result<Self, Fault> {
         Ok(Self)
     }
 
@@ -292,19 +294,19 @@ fn widened(
 }
 
 /// The shape of a product of matrices; batches are alike, or one operand has none.
-fn product_shape(a: &[TDim], b: &[TDim]) -> Result<Vec<TDim>, String> {
+fn product_shape(a: &[TDim], b: &[TDim]) -> Result<Vec<TDim>, Fault> {
     let ([a_batch @ .., rows, a_inner], [b_batch @ .., b_inner, columns]) = (a, b) else {
-        return Err("it multiplies vectors".to_owned());
+        return Err("it multiplies vectors".into());
     };
     let single = |batch: &[TDim]| batch.iter().all(|dim| *dim == 1.to_dim());
     if a_inner != b_inner {
-        return Err("its matrices do not fit".to_owned());
+        return Err("its matrices do not fit".into());
     }
     let batch = match (a_batch, b_batch) {
         (a, b) if a == b => a,
         (a, b) if single(b) && b.len() <= a.len() => a,
         (a, b) if single(a) && a.len() <= b.len() => b,
-        _ => return Err("it repeats both operands".to_owned()),
+        _ => return Err("it repeats both operands".into()),
     };
     Ok(batch.iter().chain([rows, columns]).cloned().collect())
 }
@@ -347,7 +349,7 @@ fn integer_product(
 pub(super) struct MatMulInteger;
 
 impl Layer for MatMulInteger {
-    fn parse(_: &Source<'_>) -> Result<Self, String> {
+    fn parse(_: &Source<'_>) -> Result<Self, Fault> {
         Ok(Self)
     }
 
@@ -405,7 +407,7 @@ fn requantised(
 pub(super) struct QLinearMatMul;
 
 impl Layer for QLinearMatMul {
-    fn parse(_: &Source<'_>) -> Result<Self, String> {
+    fn parse(_: &Source<'_>) -> Result<Self, Fault> {
         Ok(Self)
     }
 
@@ -459,7 +461,7 @@ pub(super) struct ConvInteger {
 }
 
 impl Layer for ConvInteger {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         Ok(Self { conv: Conv::parse(node)? })
     }
 
@@ -481,7 +483,7 @@ pub(super) struct QLinearConv {
 }
 
 impl Layer for QLinearConv {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         Ok(Self { conv: Conv::parse(node)? })
     }
 

@@ -5,7 +5,7 @@ use tract_onnx::prelude::{TDim, ToDim};
 
 use super::table::bits;
 use super::wiring::{fact, values, weight};
-use super::{Inferred, Inputs, Layer, Source, Wired};
+use super::{Fault, Inferred, Inputs, Layer, Source, Wired};
 use crate::lower::{Lowering, Refusal, Value};
 use crate::plan::{Arg, Extent};
 
@@ -50,7 +50,7 @@ impl Recurrent {
 }
 
 impl Layer for Recurrent {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let gates = match node.operator() {
             "RNN" => 1,
             "GRU" => 3,
@@ -74,7 +74,9 @@ impl Layer for Recurrent {
         let names = node.strings("activations")?;
         let directions = if direction == 2 { 2 } else { 1 };
         if !names.is_empty() && names.len() != directions * per_direction {
-            return Err(format!("it has {} activations for {directions} directions", names.len()));
+            return Err(
+                format!("it has {} activations for {directions} directions", names.len()).into()
+            );
         }
         let mut alphas = node.floats("activation_alpha").iter();
         let mut betas = node.floats("activation_beta").iter();
@@ -118,7 +120,7 @@ impl Layer for Recurrent {
     fn infer(&self, inputs: &Inputs<'_>) -> Inferred {
         let x = inputs.fact(0)?;
         let [first, second, input] = x.shape.as_slice() else {
-            return Err("its input does not have three axes".to_owned());
+            return Err("its input does not have three axes".into());
         };
         let (steps, batch) = if self.batch_first { (second, first) } else { (first, second) };
         let (directions, rows) = (self.directions().to_dim(), (self.gates * self.hidden).to_dim());
@@ -136,7 +138,8 @@ impl Layer for Recurrent {
                 return Err(format!(
                     "its input {index} has the shape {:?}, not {shape:?}",
                     known.fact.shape
-                ));
+                )
+                .into());
             }
         }
         let state: [TDim; 3] = match self.batch_first {

@@ -4,7 +4,7 @@ use tract_onnx::prelude::{TDim, ToDim};
 
 use super::table::bits;
 use super::wiring::{fact, weight};
-use super::{Inferred, Inputs, Layer, Source, Wired};
+use super::{Fault, Inferred, Inputs, Layer, Source, Wired, contradiction};
 use crate::lower::{Lowering, Refusal, Value};
 use crate::plan::{Arg, Extent};
 
@@ -20,12 +20,12 @@ struct Regions {
 }
 
 impl Regions {
-    fn shape(&self, inputs: &Inputs<'_>, columns: i64) -> Result<Vec<TDim>, String> {
+    fn shape(&self, inputs: &Inputs<'_>, columns: i64) -> Result<Vec<TDim>, Fault> {
         let ([_, channels, _, _], [regions, width]) = (inputs.shape(0)?, inputs.shape(1)?) else {
-            return Err("it takes flat images and rows of numbers".to_owned());
+            return Err("it takes flat images and rows of numbers".into());
         };
         if width.as_i64() != Some(columns) {
-            return Err(format!("its regions do not have {columns} numbers"));
+            return Err(format!("its regions do not have {columns} numbers").into());
         }
         Ok(vec![regions.clone(), channels.clone(), self.height.to_dim(), self.width.to_dim()])
     }
@@ -46,11 +46,11 @@ impl Regions {
     }
 }
 
-fn size(value: i64, what: &str) -> Result<usize, String> {
+fn size(value: i64, what: &str) -> Result<usize, Fault> {
     usize::try_from(value)
         .ok()
         .filter(|size| (1..=4096).contains(size))
-        .ok_or_else(|| format!("its `{what}` is impossible"))
+        .ok_or_else(|| contradiction!("its `{what}` is impossible"))
 }
 
 /// `RoiAlign`.
@@ -60,7 +60,7 @@ pub(super) struct RoiAlign {
 }
 
 impl Layer for RoiAlign {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let half_pixel = match node.opset() {
             16.. => {
                 node.choice("coordinate_transformation_mode", &["half_pixel", "output_half_pixel"])?
@@ -103,9 +103,9 @@ pub(super) struct MaxRoiPool {
 }
 
 impl Layer for MaxRoiPool {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let [height, width] = *node.ints("pooled_shape") else {
-            return Err("its `pooled_shape` is not two numbers".to_owned());
+            return Err("its `pooled_shape` is not two numbers".into());
         };
         Ok(Self {
             regions: Regions {

@@ -5,7 +5,7 @@ use tract_onnx::prelude::{DatumType, TDim, ToDim};
 
 use super::table::bits;
 use super::wiring::{axis_of, fact, weight};
-use super::{Inferred, Inputs, Layer, Source, Wired};
+use super::{Fault, Inferred, Inputs, Layer, Source, Wired, contradiction};
 use crate::lower::{Lowering, Refusal, Value, constant_f32, constant_i64};
 use crate::plan::{Arg, BufferId, Extent, product};
 
@@ -45,7 +45,7 @@ impl Resize {
         region: Option<Vec<f32>>,
         scales: Option<Vec<f32>>,
         sizes: Option<Vec<i64>>,
-    ) -> Result<Vec<Resized>, String> {
+    ) -> Result<Vec<Resized>, Fault> {
         let axes: Vec<usize> = match self.axes.is_empty() {
             true => (0..shape.len()).collect(),
             false => {
@@ -56,12 +56,12 @@ impl Resize {
         let count = axes.len();
         let fits = |len: usize| len == count;
         if region.as_ref().is_some_and(|region| region.len() != 2 * count) {
-            return Err("its region has another number of axes than it resizes".to_owned());
+            return Err("its region has another number of axes than it resizes".into());
         }
         let region_of = |place: usize| region.as_ref().map(|r| [r[place], r[count + place]]);
         if let Some(sizes) = sizes.filter(|sizes| !sizes.is_empty()) {
             if !fits(sizes.len()) || sizes.iter().any(|size| *size < 0) {
-                return Err("its sizes do not fit the axes that it resizes".to_owned());
+                return Err(contradiction!("its sizes do not fit the axes that it resizes"));
             }
             let known = |place: usize| shape[axes[place]].as_i64();
             let ratio = |place: usize| known(place).map(|from| sizes[place] as f64 / from as f64);
@@ -93,8 +93,12 @@ impl Resize {
         }
         let scales =
             scales.filter(|scales| !scales.is_empty()).ok_or("it has neither scales nor sizes")?;
-        if !fits(scales.len()) || scales.iter().any(|scale| !(*scale > 0.0 && *scale <= 4096.0)) {
-            return Err("its scales do not fit the axes that it resizes".to_owned());
+        let is_impossible = |scale: &f32| !(*scale > 0.0 && *scale < 2.0_f32.powi(31));
+        if !fits(scales.len()) || scales.iter().any(is_impossible) {
+            return Err(contradiction!("its scales do not fit the axes that it resizes"));
+        }
+        if scales.iter().any(|scale| *scale > 4096.0) {
+            return Err("its scales are larger than 4096".into());
         }
         (0..count)
             .map(|place| {
@@ -104,7 +108,7 @@ impl Resize {
                     None if scale.fract() == 0.0 => from.clone() * scale as i64,
                     None if (1.0 / scale).fract() == 0.0 => from.clone() / (1.0 / scale) as i64,
                     None => {
-                        return Err("it scales an axis of unknown size by a fraction".to_owned());
+                        return Err("it scales an axis of unknown size by a fraction".into());
                     }
                 };
                 Ok(Resized {
@@ -146,13 +150,13 @@ impl Resize {
 }
 
 impl Layer for Resize {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let old = node.opset() < 11 || node.operator() == "Upsample";
         let kind = match node.string("mode", "nearest")?.as_str() {
             "nearest" => 0,
             "linear" | "bilinear" => 1,
             "cubic" => 2,
-            other => return Err(format!("its `mode` is `{other}`, which is not supported")),
+            other => return Err(format!("its `mode` is `{other}`, which is not supported").into()),
         };
         let transformations = [
             "half_pixel",
@@ -230,7 +234,7 @@ impl Layer for Resize {
             },
             None => None,
         };
-        let axes = self.axes(&dims, region, scales, sizes).map_err(Refusal)?;
+        let axes = self.axes(&dims, region, scales, sizes)?;
         let element = l.element(x)?;
         let width = element.byte_width().ok_or_else(|| Refusal::because("it resizes text"))?;
         let mut shape = l.shape(x)?;
@@ -328,12 +332,12 @@ pub(super) struct GridSample {
 }
 
 impl Layer for GridSample {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let kind = match node.string("mode", "linear")?.as_str() {
             "nearest" => 0,
             "linear" | "bilinear" => 1,
             "cubic" | "bicubic" => 2,
-            other => return Err(format!("its `mode` is `{other}`, which is not supported")),
+            other => return Err(format!("its `mode` is `{other}`, which is not supported").into()),
         };
         let padding = node.choice("padding_mode", &["zeros", "border", "reflection"])?;
         Ok(Self { kind, padding, align_corners: node.flag("align_corners") })
@@ -343,13 +347,13 @@ impl Layer for GridSample {
         let ([batch, channels, planes @ ..], [_, places @ .., axes]) =
             (inputs.shape(0)?, inputs.shape(1)?)
         else {
-            return Err("its input is no image".to_owned());
+            return Err("its input is no image".into());
         };
         if planes.len() != places.len()
             || axes.as_i64() != Some(planes.len() as i64)
             || !(2..=3).contains(&planes.len())
         {
-            return Err("its grid does not fit its images".to_owned());
+            return Err("its grid does not fit its images".into());
         }
         let shape = [batch, channels].into_iter().chain(places).cloned();
         Ok(Some(vec![fact(inputs.fact(0)?.datum_type, shape)]))
@@ -382,14 +386,14 @@ pub(super) struct AffineGrid {
 }
 
 impl Layer for AffineGrid {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         Ok(Self { align_corners: node.flag("align_corners") })
     }
 
     fn infer(&self, inputs: &Inputs<'_>) -> Inferred {
         let Some(size) = inputs.ints(1)? else { return Ok(None) };
         let [batch, _, planes @ ..] = size.as_slice() else {
-            return Err("its size is not that of an image".to_owned());
+            return Err("its size is not that of an image".into());
         };
         let axes = planes.len() as i64;
         let theta = inputs.shape(0)?;
@@ -397,7 +401,7 @@ impl Layer for AffineGrid {
             || theta != [batch.to_dim(), axes.to_dim(), (axes + 1).to_dim()]
             || planes.iter().any(|size| *size < 1)
         {
-            return Err("its map does not fit its size".to_owned());
+            return Err("its map does not fit its size".into());
         }
         let shape = [batch].into_iter().chain(planes).map(|size| size.to_dim());
         Ok(Some(vec![fact(DatumType::F32, shape.chain([axes.to_dim()]))]))

@@ -3,7 +3,7 @@
 use tract_onnx::prelude::{TDim, ToDim};
 
 use super::wiring::{axis_of, fact};
-use super::{Inferred, Inputs, Layer, Source, Wired};
+use super::{Fault, Inferred, Inputs, Layer, Source, Wired, contradiction};
 use crate::lower::views::{View, sized, strides};
 use crate::lower::{Lowering, Refusal, Value};
 use crate::plan::{Arg, Extent};
@@ -18,11 +18,11 @@ pub(super) struct DepthToSpace {
 }
 
 impl Layer for DepthToSpace {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let block = usize::try_from(node.int("blocksize").unwrap_or(0))
             .ok()
             .filter(|block| (1..=4096).contains(block))
-            .ok_or("its `blocksize` is missing or impossible")?;
+            .ok_or_else(|| contradiction!("its `blocksize` is missing or impossible"))?;
         Ok(Self {
             to_depth: node.operator() == "SpaceToDepth",
             block,
@@ -32,7 +32,7 @@ impl Layer for DepthToSpace {
 
     fn infer(&self, inputs: &Inputs<'_>) -> Inferred {
         let [batch, channels, height, width] = inputs.shape(0)? else {
-            return Err("its input does not have four axes".to_owned());
+            return Err("its input does not have four axes".into());
         };
         let block = self.block as i64;
         let divides = |dim: &TDim, by: i64| dim.as_i64().is_none_or(|size| size % by == 0);
@@ -41,7 +41,7 @@ impl Layer for DepthToSpace {
             false => divides(channels, block * block),
         };
         if !fits {
-            return Err(format!("its image does not divide into blocks of {block}"));
+            return Err(contradiction!("its image does not divide into blocks of {block}"));
         }
         let shape = match self.to_depth {
             true => [
@@ -121,7 +121,7 @@ pub(super) struct CenterCropPad {
 }
 
 impl CenterCropPad {
-    fn axes(&self, rank: usize) -> Result<Vec<usize>, String> {
+    fn axes(&self, rank: usize) -> Result<Vec<usize>, Fault> {
         match self.axes.is_empty() {
             true => Ok((0..rank).collect()),
             false => self.axes.iter().map(|axis| axis_of(*axis, rank)).collect(),
@@ -130,7 +130,7 @@ impl CenterCropPad {
 }
 
 impl Layer for CenterCropPad {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         Ok(Self { axes: node.ints("axes").to_vec() })
     }
 
@@ -139,7 +139,7 @@ impl Layer for CenterCropPad {
         let mut shape = inputs.shape(0)?.to_vec();
         let axes = self.axes(shape.len())?;
         if axes.len() != sizes.len() || sizes.iter().any(|size| *size < 0) {
-            return Err("its sizes do not fit its axes".to_owned());
+            return Err("its sizes do not fit its axes".into());
         }
         for (axis, size) in axes.into_iter().zip(sizes) {
             shape[axis] = size.to_dim();

@@ -8,7 +8,7 @@ use tract_onnx::prelude::{DatumType, TDim, Tensor, ToDim};
 
 use super::geometry::known;
 use super::wiring::{axis_of, fact, weight};
-use super::{Inferred, Inputs, Layer, Source, Wired};
+use super::{Fault, Inferred, Inputs, Layer, Source, Wired, contradiction};
 use crate::lower::{Lowering, Refusal, Value, constant_i64};
 use crate::plan::{Arg, Extent, product};
 
@@ -34,11 +34,11 @@ struct Planned {
 }
 
 impl Transform {
-    fn plan(&self, shape: &[TDim], length: Option<i64>, axis: i64) -> Result<Planned, String> {
-        let [.., parts_in] = shape else { return Err("its input has no parts".to_owned()) };
+    fn plan(&self, shape: &[TDim], length: Option<i64>, axis: i64) -> Result<Planned, Fault> {
+        let [.., parts_in] = shape else { return Err("its input has no parts".into()) };
         let axis = axis_of(axis, shape.len())?;
         if axis + 1 == shape.len() {
-            return Err("it transforms the axis of real and imaginary parts".to_owned());
+            return Err("it transforms the axis of real and imaginary parts".into());
         }
         let from = known(&shape[axis..=axis], "its signal")?[0];
         let back = self.inverse && self.one_sided;
@@ -48,12 +48,12 @@ impl Transform {
             None => from,
         };
         if !(1..=LONGEST).contains(&length) {
-            return Err(format!("it transforms {length} numbers"));
+            return Err(format!("it transforms {length} numbers").into());
         }
         let to = if self.one_sided && !self.inverse { length / 2 + 1 } else { length };
         let parts_in = match parts_in.as_i64() {
             Some(parts @ 1..=2) => parts as usize,
-            _ => return Err("its last axis is neither 1 nor 2".to_owned()),
+            _ => return Err("its last axis is neither 1 nor 2".into()),
         };
         let parts = [parts_in, if back { 1 } else { 2 }];
         let mut result = shape.to_vec();
@@ -64,7 +64,7 @@ impl Transform {
 }
 
 impl Layer for Transform {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let axis = match node.opset() {
             20.. => None,
             _ => Some(node.int("axis").unwrap_or(1)),
@@ -73,7 +73,7 @@ impl Layer for Transform {
     }
 
     fn infer(&self, inputs: &Inputs<'_>) -> Inferred {
-        let single = |index: usize| -> Result<Option<Option<i64>>, String> {
+        let single = |index: usize| -> Result<Option<Option<i64>>, Fault> {
             match inputs.get(index) {
                 None => Ok(Some(None)),
                 Some(_) => Ok(inputs.ints(index)?.map(|values| values.first().copied())),
@@ -95,7 +95,7 @@ impl Layer for Transform {
         };
         let axis = self.axis.or(single(2)?).unwrap_or(-2);
         let dims = l.dims(node.input(0)?)?;
-        let planned = self.plan(&dims, single(1)?, axis).map_err(Refusal)?;
+        let planned = self.plan(&dims, single(1)?, axis)?;
         let shape = l.shape(node.input(0)?)?;
         let (outer, inner) =
             (product(&shape[..planned.axis]), product(&shape[planned.axis + 1..shape.len() - 1]));
@@ -142,21 +142,21 @@ struct Framed {
 }
 
 impl Frames {
-    fn plan(&self, shape: &[TDim], step: i64, length: usize) -> Result<Framed, String> {
+    fn plan(&self, shape: &[TDim], step: i64, length: usize) -> Result<Framed, Fault> {
         let (from, parts) = match shape {
             [_, from] => (from, 1),
             [_, from, parts] => {
                 (from, parts.as_i64().filter(|p| (1..=2).contains(p)).unwrap_or(1) as usize)
             }
-            _ => return Err("its signal does not have two or three axes".to_owned()),
+            _ => return Err("its signal does not have two or three axes".into()),
         };
         let from = known(std::slice::from_ref(from), "its signal")?[0];
         let step = usize::try_from(step)
             .ok()
             .filter(|step| *step > 0)
-            .ok_or("its step is not positive")?;
+            .ok_or_else(|| contradiction!("its step is not positive"))?;
         if !(1..=LONGEST).contains(&length) || length > from {
-            return Err(format!("its frames of {length} do not fit its signal of {from}"));
+            return Err(format!("its frames of {length} do not fit its signal of {from}").into());
         }
         let to = if self.one_sided { length / 2 + 1 } else { length };
         Ok(Framed { from, parts, frames: (from - length) / step + 1, step, length, to })
@@ -164,7 +164,7 @@ impl Frames {
 }
 
 impl Layer for Frames {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         Ok(Self { one_sided: node.int("onesided").unwrap_or(1) != 0 })
     }
 
@@ -178,7 +178,7 @@ impl Layer for Frames {
             }
             (Some(_), None, _) => return Ok(None),
             (None, _, Some(window)) => window.iter().product(),
-            (None, _, None) => return Err("it has neither a window nor a length".to_owned()),
+            (None, _, None) => return Err("it has neither a window nor a length".into()),
         };
         let framed = self.plan(inputs.shape(0)?, step.first().copied().unwrap_or(0), length)?;
         let batch = inputs.shape(0)?[0].clone();
@@ -199,7 +199,7 @@ impl Layer for Frames {
         let window_length = window.and_then(|count| count.fixed()).unwrap_or(0);
         let length = single(3)?.unwrap_or(window_length);
         let length = usize::try_from(length).unwrap_or(0);
-        let framed = self.plan(&dims, single(1)?.unwrap_or(0), length).map_err(Refusal)?;
+        let framed = self.plan(&dims, single(1)?.unwrap_or(0), length)?;
         let batch = l.shape(node.input(0)?)?[0].clone();
         let scratch = node.scratch(l, "scratch", Float64, Extent::from(6 * framed.length));
         let (x, window) = (l.read_f32(node.input(0)?)?, node.f32_or_none(l, 2)?);
@@ -222,12 +222,12 @@ fn constant(numbers: &[f64], shape: &[usize], datum_type: DatumType) -> Result<V
     Ok(Value::Constant(Arc::new(tensor)))
 }
 
-fn float_type(code: i64) -> Result<DatumType, String> {
+fn float_type(code: i64) -> Result<DatumType, Fault> {
     match code {
         1 => Ok(DatumType::F32),
         10 => Ok(DatumType::F16),
         11 => Ok(DatumType::F64),
-        other => Err(format!("it makes elements of type {other}, which is not supported")),
+        other => Err(format!("it makes elements of type {other}, which is not supported").into()),
     }
 }
 
@@ -241,7 +241,7 @@ pub(super) struct Window {
 }
 
 impl Layer for Window {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         let factors = match node.operator() {
             "HannWindow" => [0.5, 0.5, 0.0],
             "HammingWindow" => [25.0 / 46.0, 1.0 - 25.0 / 46.0, 0.0],
@@ -256,8 +256,13 @@ impl Layer for Window {
 
     fn infer(&self, inputs: &Inputs<'_>) -> Inferred {
         let Some(size) = inputs.ints(0)? else { return Ok(None) };
-        let size = size.first().copied().filter(|size| (0..=LONGEST as i64).contains(size));
-        let size = size.ok_or("its size is impossible")?;
+        let size = size.first().copied().unwrap_or(-1);
+        if !(0..1 << 31).contains(&size) {
+            return Err(contradiction!("its size is impossible"));
+        }
+        if size > LONGEST as i64 {
+            return Err("it is too long to be made while compiling".into());
+        }
         Ok(Some(vec![fact(self.datum_type, [size.to_dim()])]))
     }
 
@@ -282,7 +287,7 @@ pub(super) struct MelWeights {
 }
 
 impl Layer for MelWeights {
-    fn parse(node: &Source<'_>) -> Result<Self, String> {
+    fn parse(node: &Source<'_>) -> Result<Self, Fault> {
         Ok(Self { datum_type: float_type(node.int("output_datatype").unwrap_or(1))? })
     }
 
@@ -293,7 +298,7 @@ impl Layer for MelWeights {
         let first = |values: &[i64]| values.first().copied().unwrap_or(0);
         let (bins, length) = (first(&bins), first(&length));
         if !(1..=65_536).contains(&bins) || !(1..=LONGEST as i64).contains(&length) {
-            return Err("its sizes are impossible".to_owned());
+            return Err("it is too large to be made while compiling".into());
         }
         Ok(Some(vec![fact(self.datum_type, [(length / 2 + 1).to_dim(), bins.to_dim()])]))
     }

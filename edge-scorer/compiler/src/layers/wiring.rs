@@ -6,7 +6,7 @@ use shared::ElementType;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::prelude::{DatumType, OutletId, TDim, Tensor, TypedNode};
 
-use super::Layer;
+use super::{Fault, Layer, contradiction};
 use crate::lower::{Lowering, Refusal, Value, cast_kernel, constant_f32, constant_i64};
 use crate::ml::{Fact, Known, Operator, attributes};
 use crate::plan::{Arg, BufferId, Extent, product};
@@ -64,25 +64,30 @@ impl<'a> Source<'a> {
         attributes::floats(self.node, name)
     }
 
-    pub(super) fn string(&self, name: &str, default: &str) -> Result<String, String> {
-        attributes::string(self.node, name, default)
+    pub(super) fn string(&self, name: &str, default: &str) -> Result<String, Fault> {
+        Ok(attributes::string(self.node, name, default)?)
     }
 
-    pub(super) fn strings(&self, name: &str) -> Result<Vec<String>, String> {
-        attributes::strings(self.node, name)
+    pub(super) fn strings(&self, name: &str) -> Result<Vec<String>, Fault> {
+        Ok(attributes::strings(self.node, name)?)
     }
 
     /// Of an attribute that names one of `choices`, which one.
-    pub(super) fn choice(&self, name: &str, choices: &[&str]) -> Result<usize, String> {
+    pub(super) fn choice(&self, name: &str, choices: &[&str]) -> Result<usize, Fault> {
         let value = self.string(name, choices.first().copied().unwrap_or_default())?;
         choices
             .iter()
             .position(|choice| *choice == value)
-            .ok_or_else(|| format!("its `{name}` is `{value}`, which is not supported"))
+            .ok_or_else(|| format!("its `{name}` is `{value}`, which is not supported").into())
+    }
+
+    /// As [`Source::choice`], where there are no others: what is none of them contradicts the specification.
+    pub(super) fn one_of(&self, name: &str, choices: &[&str]) -> Result<usize, Fault> {
+        self.choice(name, choices).map_err(|fault| Fault::contradiction(fault.to_string()))
     }
 
     /// A list of sizes; `None` when absent.
-    pub(super) fn sizes(&self, name: &str) -> Result<Option<Vec<usize>>, String> {
+    pub(super) fn sizes(&self, name: &str) -> Result<Option<Vec<usize>>, Fault> {
         let values = self.ints(name);
         if values.is_empty() {
             return Ok(None);
@@ -92,12 +97,12 @@ impl<'a> Source<'a> {
             .map(|value| usize::try_from(*value).ok().filter(|size| *size < 1 << 31))
             .collect::<Option<Vec<usize>>>()
             .map(Some)
-            .ok_or_else(|| format!("its `{name}` holds an impossible size"))
+            .ok_or_else(|| contradiction!("its `{name}` holds an impossible size"))
     }
 }
 
 /// What a shape rule answers.
-pub(crate) type Inferred = Result<Option<Vec<Fact>>, String>;
+pub(crate) type Inferred = Result<Option<Vec<Fact>>, Fault>;
 
 /// The inputs of a node as a shape rule sees them.
 pub(crate) struct Inputs<'a> {
@@ -110,13 +115,13 @@ impl<'a> Inputs<'a> {
         self.places.get(index).copied().flatten().and_then(|place| self.known.get(place))
     }
 
-    pub(super) fn fact(&self, index: usize) -> Result<&'a Fact, String> {
+    pub(super) fn fact(&self, index: usize) -> Result<&'a Fact, Fault> {
         self.get(index)
             .map(|known| &known.fact)
-            .ok_or_else(|| format!("its input {index} is missing"))
+            .ok_or_else(|| format!("its input {index} is missing").into())
     }
 
-    pub(super) fn shape(&self, index: usize) -> Result<&'a [TDim], String> {
+    pub(super) fn shape(&self, index: usize) -> Result<&'a [TDim], Fault> {
         self.fact(index).map(|fact| fact.shape.as_slice())
     }
 
@@ -126,13 +131,17 @@ impl<'a> Inputs<'a> {
     }
 
     /// The input's numbers, if the compiler knows them.
-    pub(super) fn ints(&self, index: usize) -> Result<Option<Vec<i64>>, String> {
-        self.value(index).map(|tensor| constant_i64(tensor).map_err(|Refusal(r)| r)).transpose()
+    pub(super) fn ints(&self, index: usize) -> Result<Option<Vec<i64>>, Fault> {
+        self.value(index)
+            .map(|tensor| constant_i64(tensor).map_err(|Refusal(r)| r.into()))
+            .transpose()
     }
 
     /// The input's numbers, if the compiler knows them.
-    pub(super) fn floats(&self, index: usize) -> Result<Option<Vec<f32>>, String> {
-        self.value(index).map(|tensor| constant_f32(tensor).map_err(|Refusal(r)| r)).transpose()
+    pub(super) fn floats(&self, index: usize) -> Result<Option<Vec<f32>>, Fault> {
+        self.value(index)
+            .map(|tensor| constant_f32(tensor).map_err(|Refusal(r)| r.into()))
+            .transpose()
     }
 }
 
@@ -142,12 +151,12 @@ pub(super) fn fact(datum_type: DatumType, shape: impl IntoIterator<Item = TDim>)
 }
 
 /// An axis counted from the front.
-pub(super) fn axis_of(axis: i64, rank: usize) -> Result<usize, String> {
+pub(super) fn axis_of(axis: i64, rank: usize) -> Result<usize, Fault> {
     let from_front = if axis < 0 { axis + rank as i64 } else { axis };
     usize::try_from(from_front)
         .ok()
         .filter(|axis| *axis < rank)
-        .ok_or_else(|| format!("it has no axis {axis}: its input has {rank}"))
+        .ok_or_else(|| format!("it has no axis {axis}: its input has {rank}").into())
 }
 
 /// A node of the typed graph.
@@ -307,20 +316,20 @@ fn places(names: &[String]) -> Vec<Option<usize>> {
 }
 
 impl<L: Layer> Operator for Layered<L> {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         Self::parse_at(node, i64::MAX)
     }
 
-    fn parse_at(node: &NodeProto, opset: i64) -> Result<Self, String> {
+    fn parse_at(node: &NodeProto, opset: i64) -> Result<Self, Fault> {
         let layer = L::parse(&Source::new(node, opset))?;
         Ok(Self { layer, inputs: places(&node.input), outputs: places(&node.output) })
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let known: Vec<Known> =
             inputs.iter().map(|fact| Known { fact: fact.clone(), value: None }).collect();
         self.infer(&known)?
-            .ok_or_else(|| "its shape depends on a value that is not a constant".to_owned())
+            .ok_or_else(|| "its shape depends on a value that is not a constant".into())
     }
 
     fn infer(&self, known: &[Known]) -> Inferred {

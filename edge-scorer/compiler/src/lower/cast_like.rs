@@ -4,7 +4,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::prelude::TypedNode;
 
 use super::{Lowering, Refusal, Value, cast};
-use crate::ml::{Fact, Operator};
+use crate::ml::{Fact, Fault, Operator};
 use crate::plan::Arg;
 
 /// A cast to the type of the second input.
@@ -12,12 +12,12 @@ use crate::plan::Arg;
 pub(crate) struct CastLike;
 
 impl Operator for CastLike {
-    fn parse(_: &NodeProto) -> Result<Self, String> {
+    fn parse(_: &NodeProto) -> Result<Self, Fault> {
         Ok(Self)
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
-        let [from, like] = inputs else { return Err("it does not have two inputs".to_owned()) };
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
+        let [from, like] = inputs else { return Err("it does not have two inputs".into()) };
         Ok(vec![Fact { datum_type: like.datum_type, shape: from.shape.clone() }])
     }
 

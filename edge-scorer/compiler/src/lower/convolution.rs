@@ -77,7 +77,7 @@ impl Convolution {
         }
         let pixels = self.result[0] * self.result[1];
         let panel = self.taps() * TILE[1];
-        image + (GATHERED_BYTES / (panel * 4)).clamp(1, pixels.div_ceil(TILE[1])) * panel
+        image + (GATHERED_BYTES / (panel * 4).max(1)).clamp(1, pixels.div_ceil(TILE[1])) * panel
     }
 
     fn numbers(&self) -> Vec<u32> {
@@ -131,6 +131,9 @@ pub(super) fn lower(l: &mut Lowering<'_>, node: &TypedNode) -> Lowered {
     let padding = spec.computed_padding(&image);
     let before: Vec<usize> = padding.iter().map(|padding| padding.pad_before).collect();
     let kernel = two(&spec.kernel_shape, 1)?;
+    if kernel.contains(&0) {
+        return Err(Refusal::because("its kernel is empty"));
+    }
     let (strides, dilations) = (two(&spec.strides(), 1)?, two(&spec.dilations(), 1)?);
     let (image, result, pad_before) = (two(&image, 1)?, two(&result, 1)?, two(&before, 0)?);
     let pad_after = [0, 1].map(|axis| {

@@ -4,7 +4,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::prelude::{DatumType, TypedNode};
 
 use super::{Lowering, Refusal, Value};
-use crate::ml::{Fact, Operator, attributes};
+use crate::ml::{Fact, Fault, Operator, attributes};
 use crate::plan::{Arg, product};
 
 /// Local response normalisation across channels.
@@ -17,7 +17,7 @@ pub(crate) struct Lrn {
 }
 
 impl Operator for Lrn {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         let size = attributes::int(node, "size")
             .and_then(|size| usize::try_from(size).ok())
             .filter(|size| (1..=65_536).contains(size))
@@ -30,14 +30,14 @@ impl Operator for Lrn {
         })
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         match inputs.first() {
             Some(fact) if fact.datum_type != DatumType::F32 => {
-                Err("it normalises another type than float32".to_owned())
+                Err("it normalises another type than float32".into())
             }
-            Some(fact) if fact.shape.len() < 2 => Err("its input has no channels".to_owned()),
+            Some(fact) if fact.shape.len() < 2 => Err("its input has no channels".into()),
             Some(fact) => Ok(vec![fact.clone()]),
-            None => Err("it has no input".to_owned()),
+            None => Err("it has no input".into()),
         }
     }
 

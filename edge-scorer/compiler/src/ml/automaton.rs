@@ -10,6 +10,8 @@ use regex_automata::util::primitives::StateID;
 use regex_automata::util::{start, syntax};
 use regex_automata::{Anchored, MatchKind, nfa::thompson};
 
+/// Longer patterns are refused: what they are read into takes hundreds of times as much.
+const LONGEST: usize = 64 << 10;
 /// More bytes of tables than this are refused.
 const MAX_BYTES: usize = 8 << 20;
 /// In a transition: what was read so far, without the byte it is taken on, is a match.
@@ -34,8 +36,13 @@ impl Automaton {
     pub(super) fn of(pattern: &str) -> Result<Self, String> {
         let unfit = |error: &dyn std::fmt::Display| {
             let line = error.to_string().lines().last().unwrap_or_default().to_owned();
-            format!("the pattern `{pattern}` cannot be compiled: {line}")
+            let begin: String = pattern.chars().take(40).collect();
+            let rest = if begin.len() < pattern.len() { "…" } else { "" };
+            format!("the pattern `{begin}{rest}` cannot be compiled: {line}")
         };
+        if pattern.len() > LONGEST {
+            return Err(unfit(&format!("it is longer than {LONGEST} bytes")));
+        }
         let config = dense::Config::new()
             .match_kind(MatchKind::All)
             .start_kind(StartKind::Anchored)

@@ -25,8 +25,7 @@ pub(crate) fn carry<O: Operator>(
     context: &ParsingContext<'_>,
     node: &NodeProto,
 ) -> TractResult<(Box<dyn InferenceOp>, Vec<String>)> {
-    let operator = O::parse_at(node, context.onnx_operator_set_version)
-        .map_err(|reason| anyhow!("{reason}"))?;
+    let operator = O::parse_at(node, context.onnx_operator_set_version).map_err(TractError::new)?;
     let outputs = (0..node.output.len()).filter(|i| !node.output[*i].is_empty()).collect();
     let name = node.op_type.clone();
     let carried = Carried { name, operator: Arc::new(operator), outputs };
@@ -45,8 +44,10 @@ impl Carried {
 
     /// The facts of the outputs that the node has; `None` while a value is not known.
     fn facts(&self, inputs: &[Known]) -> TractResult<Option<Vec<Fact>>> {
-        let Some(all) =
-            self.operator.infer(inputs).map_err(|reason| anyhow!("{}: {reason}", self.name))?
+        let Some(all) = self
+            .operator
+            .infer(inputs)
+            .map_err(|fault| TractError::new(fault).context(self.name.clone()))?
         else {
             return Ok(None);
         };

@@ -6,7 +6,7 @@ use shared::Label;
 use tract_onnx::pb::NodeProto;
 use tract_onnx::prelude::{DatumType, TDim, TypedNode, tvec};
 
-use super::{Fact, attributes};
+use super::{Fact, Fault, attributes, contradiction};
 use crate::lower::{Lowering, Refusal, Value};
 use crate::plan::{Arg, BufferId, Extent};
 
@@ -19,12 +19,12 @@ pub(crate) enum Classes {
 
 impl Classes {
     /// Reads `classlabels_strings` and the integer labels, which `ints_name` names.
-    pub(crate) fn parse(node: &NodeProto, ints_name: &str) -> Result<Self, String> {
+    pub(crate) fn parse(node: &NodeProto, ints_name: &str) -> Result<Self, Fault> {
         let texts = attributes::strings(node, "classlabels_strings")?;
         let ints = attributes::ints(node, ints_name);
         match (texts.is_empty(), ints.is_empty()) {
-            (true, true) => Err("it names no classes".to_owned()),
-            (false, false) => Err("its classes are both numbers and text".to_owned()),
+            (true, true) => Err(contradiction!("it names no classes")),
+            (false, false) => Err(contradiction!("its classes are both numbers and text")),
             (false, true) => Ok(Self::Texts(texts.into())),
             (true, false) => Ok(Self::Ints(ints.to_vec())),
         }
@@ -94,14 +94,14 @@ pub(crate) enum PostTransform {
 }
 
 impl PostTransform {
-    pub(crate) fn parse(node: &NodeProto) -> Result<Self, String> {
+    pub(crate) fn parse(node: &NodeProto) -> Result<Self, Fault> {
         match attributes::string(node, "post_transform", "NONE")?.as_str() {
             "NONE" => Ok(Self::None),
             "LOGISTIC" => Ok(Self::Logistic),
             "SOFTMAX" => Ok(Self::Softmax),
             "SOFTMAX_ZERO" => Ok(Self::SoftmaxZero),
             "PROBIT" => Ok(Self::Probit),
-            other => Err(format!("the post transform `{other}` is unknown")),
+            other => Err(contradiction!("the post transform `{other}` is unknown")),
         }
     }
 

@@ -4,16 +4,16 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::prelude::{DatumType, TypedNode};
 
 use super::classes::rows_of;
-use super::{Fact, Operator, attributes, matrix};
+use super::{Fact, Fault, Operator, attributes, contradiction, matrix};
 use crate::lower::{Lowering, Refusal, Value};
 use crate::plan::Arg;
 
 /// A list with one entry, or one a column, spread over all columns.
-fn spread<T: Copy>(list: &[T], columns: usize, name: &str) -> Result<Vec<T>, String> {
+fn spread<T: Copy>(list: &[T], columns: usize, name: &str) -> Result<Vec<T>, Fault> {
     match list {
         [one] => Ok(vec![*one; columns]),
         list if list.len() == columns => Ok(list.to_vec()),
-        list => Err(format!("`{name}` has {} entries for {columns} columns", list.len())),
+        list => Err(contradiction!("`{name}` has {} entries for {columns} columns", list.len())),
     }
 }
 
@@ -26,7 +26,7 @@ fn columns_of(l: &Lowering<'_>, node: &TypedNode) -> Result<usize, Refusal> {
         .ok_or_else(|| Refusal::because("the number of its columns is not known"))
 }
 
-fn same_shape(inputs: &[Fact], datum_type: DatumType) -> Result<Vec<Fact>, String> {
+fn same_shape(inputs: &[Fact], datum_type: DatumType) -> Result<Vec<Fact>, Fault> {
     let input = inputs.first().ok_or("it has no input")?;
     Ok(vec![Fact { datum_type, shape: input.shape.clone() }])
 }
@@ -39,16 +39,16 @@ pub(super) struct Scaler {
 }
 
 impl Operator for Scaler {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         let offset = attributes::floats(node, "offset").to_vec();
         let scale = attributes::floats(node, "scale").to_vec();
         if offset.is_empty() || scale.is_empty() {
-            return Err("it has no offset or no scale".to_owned());
+            return Err(contradiction!("it has no offset or no scale"));
         }
         Ok(Self { offset, scale })
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let (_, columns) = matrix(inputs.first())?;
         spread(&self.offset, columns, "offset")?;
         spread(&self.scale, columns, "scale")?;
@@ -57,9 +57,8 @@ impl Operator for Scaler {
 
     fn lower(&self, l: &mut Lowering<'_>, node: &TypedNode) -> Result<Vec<Value>, Refusal> {
         let columns = columns_of(l, node)?;
-        let refuse = Refusal;
-        let offset = spread(&self.offset, columns, "offset").map_err(refuse)?;
-        let scale = spread(&self.scale, columns, "scale").map_err(refuse)?;
+        let offset = spread(&self.offset, columns, "offset")?;
+        let scale = spread(&self.scale, columns, "scale")?;
         let offset = l.planner.weights_f32(format!("{} (offset)", node.name), &offset);
         let scale = l.planner.weights_f32(format!("{} (scale)", node.name), &scale);
         let (x, rows, y) = (l.read_f32(node.inputs[0])?, rows_of(l, node)?, l.output(node, 0)?);
@@ -85,17 +84,17 @@ pub(super) struct Normalizer {
 }
 
 impl Operator for Normalizer {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         let norm = match attributes::string(node, "norm", "MAX")?.as_str() {
             "MAX" => 0,
             "L1" => 1,
             "L2" => 2,
-            other => return Err(format!("the norm `{other}` is unknown")),
+            other => return Err(contradiction!("the norm `{other}` is unknown")),
         };
         Ok(Self { norm })
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         matrix(inputs.first())?;
         same_shape(inputs, DatumType::F32)
     }
@@ -118,7 +117,7 @@ pub(super) enum Imputer {
 }
 
 impl Operator for Imputer {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         let floats = attributes::floats(node, "imputed_value_floats");
         let ints = attributes::ints(node, "imputed_value_int64s");
         match (floats.is_empty(), ints.is_empty()) {
@@ -130,11 +129,11 @@ impl Operator for Imputer {
                 fill: ints.to_vec(),
                 missing: attributes::int(node, "replaced_value_int64").unwrap_or(0),
             }),
-            _ => Err("it has no one list of values to fill in".to_owned()),
+            _ => Err(contradiction!("it has no one list of values to fill in")),
         }
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let (_, columns) = matrix(inputs.first())?;
         let datum_type = match self {
             Self::Floats { fill, .. } => {
@@ -150,23 +149,23 @@ impl Operator for Imputer {
             return Err(format!(
                 "its input is {:?}, its values {datum_type:?}",
                 inputs[0].datum_type
-            ));
+            )
+            .into());
         }
         same_shape(inputs, datum_type)
     }
 
     fn lower(&self, l: &mut Lowering<'_>, node: &TypedNode) -> Result<Vec<Value>, Refusal> {
         let columns = columns_of(l, node)?;
-        let refuse = Refusal;
         let (x, rows, y) = (l.read(node.inputs[0])?, rows_of(l, node)?, l.output(node, 0)?);
         let (kernel, missing, fill) = match self {
             Self::Floats { fill, missing } => {
-                let fill = spread(fill, columns, "imputed_value_floats").map_err(refuse)?;
+                let fill = spread(fill, columns, "imputed_value_floats")?;
                 let fill = l.planner.weights_f32(format!("{} (fill)", node.name), &fill);
                 ("impute_columns", Arg::Float(*missing), fill)
             }
             Self::Ints { fill, missing } => {
-                let fill = spread(fill, columns, "imputed_value_int64s").map_err(refuse)?;
+                let fill = spread(fill, columns, "imputed_value_int64s")?;
                 let fill = l.planner.weights_i64(format!("{} (fill)", node.name), &fill);
                 let missing =
                     l.planner.weights_i64(format!("{} (missing)", node.name), &[*missing]);
@@ -193,14 +192,14 @@ pub(super) struct Binarizer {
 }
 
 impl Operator for Binarizer {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         Ok(Self { threshold: attributes::float(node, "threshold").unwrap_or(0.0) })
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         match inputs.first().map(|input| input.datum_type) {
             Some(DatumType::F32) => same_shape(inputs, DatumType::F32),
-            other => Err(format!("its input is {other:?}, not float")),
+            other => Err(format!("its input is {other:?}, not float").into()),
         }
     }
 

@@ -7,7 +7,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::prelude::{DatumType, OutletId, TypedNode};
 
 use super::attributes::{self, TensorValues};
-use super::{Fact, Operator};
+use super::{Fact, Fault, Operator, contradiction};
 use crate::lower::{Lowering, Refusal, Value, text_table};
 use crate::plan::{Arg, BufferId, Extent};
 
@@ -141,17 +141,19 @@ pub(super) struct Mapping {
 }
 
 impl Mapping {
-    fn new(keys: Keys, values: Values) -> Result<Self, String> {
+    fn new(keys: Keys, values: Values) -> Result<Self, Fault> {
         if values.len() != keys.len() + 1 {
-            return Err(format!("{} keys, {} values", keys.len(), values.len() - 1));
+            return Err(contradiction!("{} keys, {} values", keys.len(), values.len() - 1));
         }
         Ok(Self { keys, values })
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let input = inputs.first().ok_or("it has no input")?;
         if !self.keys.takes(input.datum_type) {
-            return Err(format!("its input is {:?}, which its keys are not", input.datum_type));
+            return Err(
+                format!("its input is {:?}, which its keys are not", input.datum_type).into()
+            );
         }
         Ok(vec![Fact { datum_type: self.values.datum_type(), shape: input.shape.clone() }])
     }
@@ -205,7 +207,7 @@ pub(super) struct BothWays {
 }
 
 impl BothWays {
-    fn new(node: &NodeProto, texts: Vec<String>, numbers: Vec<i64>) -> Result<Self, String> {
+    fn new(node: &NodeProto, texts: Vec<String>, numbers: Vec<i64>) -> Result<Self, Fault> {
         let default_text = attributes::string(node, "default_string", "_Unused")?;
         let default_number = attributes::int(node, "default_int64").unwrap_or(-1);
         let with_default = [numbers.as_slice(), &[default_number]].concat();
@@ -223,7 +225,7 @@ impl BothWays {
         if is_text { &self.to_numbers } else { &self.to_texts }
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let is_text = inputs.first().is_some_and(|input| input.datum_type == DatumType::String);
         self.for_input(is_text).outputs(inputs)
     }
@@ -239,16 +241,16 @@ impl BothWays {
 pub(super) struct CategoryMapper(BothWays);
 
 impl Operator for CategoryMapper {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         let texts = attributes::strings(node, "cats_strings")?;
         let numbers = attributes::ints(node, "cats_int64s").to_vec();
         if texts.is_empty() || texts.len() != numbers.len() {
-            return Err(format!("{} texts for {} numbers", texts.len(), numbers.len()));
+            return Err(contradiction!("{} texts for {} numbers", texts.len(), numbers.len()));
         }
         Ok(Self(BothWays::new(node, texts, numbers)?))
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         self.0.outputs(inputs)
     }
 
@@ -265,7 +267,7 @@ pub(super) enum LabelEncoder {
 }
 
 impl Operator for LabelEncoder {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         let classes = attributes::strings(node, "classes_strings")?;
         if !classes.is_empty() {
             let numbers = (0..classes.len() as i64).collect();
@@ -274,7 +276,7 @@ impl Operator for LabelEncoder {
         Ok(Self::Lists(Mapping::new(keys(node)?, values(node)?)?))
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         match self {
             Self::First(both) => both.outputs(inputs),
             Self::Lists(mapping) => mapping.outputs(inputs),
@@ -289,7 +291,7 @@ impl Operator for LabelEncoder {
     }
 }
 
-fn keys(node: &NodeProto) -> Result<Keys, String> {
+fn keys(node: &NodeProto) -> Result<Keys, Fault> {
     if let Some(tensor) = attributes::tensor(node, "keys_tensor") {
         return Ok(match attributes::tensor_values(tensor, "keys_tensor")? {
             TensorValues::Ints(keys, _) => Keys::Ints(keys),
@@ -305,11 +307,11 @@ fn keys(node: &NodeProto) -> Result<Keys, String> {
         (false, true, true) => Ok(Keys::Ints(ints.to_vec())),
         (true, false, true) => Ok(Keys::Floats(floats.to_vec())),
         (true, true, false) => Ok(Keys::Texts(texts)),
-        _ => Err("it has no one list of keys".to_owned()),
+        _ => Err(contradiction!("it has no one list of keys")),
     }
 }
 
-fn values(node: &NodeProto) -> Result<Values, String> {
+fn values(node: &NodeProto) -> Result<Values, Fault> {
     let default = attributes::tensor(node, "default_tensor")
         .map(|tensor| attributes::tensor_values(tensor, "default_tensor"))
         .transpose()?;
@@ -326,13 +328,13 @@ fn values(node: &NodeProto) -> Result<Values, String> {
                 (false, true, true) => TensorValues::Ints(ints, DatumType::I64),
                 (true, false, true) => TensorValues::Floats(floats),
                 (true, true, false) => TensorValues::Texts(texts),
-                _ => return Err("it has no one list of values".to_owned()),
+                _ => return Err(contradiction!("it has no one list of values")),
             }
         }
     };
     let first = |length: usize| match length {
         1 => Ok(()),
-        length => Err(format!("`default_tensor` has {length} elements")),
+        length => Err(contradiction!("`default_tensor` has {length} elements")),
     };
     Ok(match (given, default) {
         (TensorValues::Ints(values, datum_type), Some(TensorValues::Ints(default, _))) => {
@@ -361,7 +363,7 @@ fn values(node: &NodeProto) -> Result<Values, String> {
         (TensorValues::Doubles(values), None) => {
             Values::Doubles([values, vec![f64::from(default_float)]].concat())
         }
-        _ => return Err("`default_tensor` is not of its values' type".to_owned()),
+        _ => return Err(contradiction!("`default_tensor` is not of its values' type")),
     })
 }
 
@@ -374,18 +376,18 @@ pub(super) struct OneHotEncoder {
 }
 
 impl Operator for OneHotEncoder {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         let ints = attributes::ints(node, "cats_int64s");
         let texts = attributes::strings(node, "cats_strings")?;
         let categories = match (ints.is_empty(), texts.is_empty()) {
             (false, true) => Keys::Ints(ints.to_vec()),
             (true, false) => Keys::Texts(texts),
-            _ => return Err("it has no one list of categories".to_owned()),
+            _ => return Err(contradiction!("it has no one list of categories")),
         };
         Ok(Self { categories, strict: attributes::int(node, "zeros").unwrap_or(1) == 0 })
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let input = inputs.first().ok_or("it has no input")?;
         // Numbers of other types are looked up as the integers that they are cut off to.
         let fits = match self.categories {
@@ -393,7 +395,7 @@ impl Operator for OneHotEncoder {
             _ => input.datum_type.is_number() || input.datum_type == DatumType::TDim,
         };
         if !fits {
-            return Err("its categories are not of its input's type".to_owned());
+            return Err("its categories are not of its input's type".into());
         }
         let mut shape = input.shape.clone();
         shape.push((self.categories.len() as i64).into());

@@ -4,7 +4,7 @@ use shared::ElementType::{self, Float32, Int32, Int64};
 use tract_onnx::pb::NodeProto;
 use tract_onnx::prelude::{DatumType, OutletId, TDim, TypedNode, tvec};
 
-use super::{Fact, Operator};
+use super::{Fact, Fault, Operator};
 use crate::lower::{Lowering, Refusal, Value, constant_f32, constant_i64, constant_strings};
 use crate::plan::{Arg, BufferId, Extent, SPAN_BYTES, product};
 
@@ -13,20 +13,20 @@ use crate::plan::{Arg, BufferId, Extent, SPAN_BYTES, product};
 pub(super) struct ArrayFeatureExtractor;
 
 impl Operator for ArrayFeatureExtractor {
-    fn parse(_: &NodeProto) -> Result<Self, String> {
+    fn parse(_: &NodeProto) -> Result<Self, Fault> {
         Ok(Self)
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
-        let [data, indices] = inputs else { return Err("it takes two inputs".to_owned()) };
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
+        let [data, indices] = inputs else { return Err("it takes two inputs".into()) };
         // tract counts with `TDim` what the file calls int64.
         if !matches!(indices.datum_type, DatumType::I64 | DatumType::TDim) {
-            return Err("its indices are not int64".to_owned());
+            return Err("its indices are not int64".into());
         }
         let count: TDim = indices.shape.iter().product();
         let mut shape = data.shape.clone();
         match shape.len() {
-            0 => return Err("its input has no dimensions".to_owned()),
+            0 => return Err("its input has no dimensions".into()),
             1 => shape = tvec![1.into(), count],
             rank => shape[rank - 1] = count,
         }
@@ -153,11 +153,11 @@ fn indices_within(
 pub(super) struct FeatureVectorizer;
 
 impl Operator for FeatureVectorizer {
-    fn parse(_: &NodeProto) -> Result<Self, String> {
+    fn parse(_: &NodeProto) -> Result<Self, Fault> {
         Ok(Self)
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let (rows, _) = super::matrix(inputs.first())?;
         let mut columns = 0;
         for input in inputs {

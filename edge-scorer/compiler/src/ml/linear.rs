@@ -4,7 +4,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::prelude::{DatumType, TypedNode, tvec};
 
 use super::classes::{Classes, PostTransform, Tail, classifier_buffers, rows_of};
-use super::{Fact, Operator, attributes, matrix};
+use super::{Fact, Fault, Operator, attributes, contradiction, matrix};
 use crate::lower::{Lowering, Refusal, Value};
 use crate::plan::{Arg, BufferId, Extent};
 
@@ -20,11 +20,11 @@ struct Linear {
 }
 
 impl Linear {
-    fn new(weights: &[f32], bias: &[f32], targets: usize) -> Result<Self, String> {
+    fn new(weights: &[f32], bias: &[f32], targets: usize) -> Result<Self, Fault> {
         // Before anything is made of that size: every target has at least one coefficient.
         let fits = (1..=weights.len()).contains(&targets) && weights.len().is_multiple_of(targets);
         if !fits || !(bias.is_empty() || bias.len() == targets) {
-            return Err(format!(
+            return Err(contradiction!(
                 "{} coefficients and {} intercepts do not make {targets} targets",
                 weights.len(),
                 bias.len()
@@ -42,11 +42,11 @@ impl Linear {
         self.weights.len() / self.targets()
     }
 
-    fn expect_columns(&self, columns: usize) -> Result<(), String> {
+    fn expect_columns(&self, columns: usize) -> Result<(), Fault> {
         if columns == self.features() {
             return Ok(());
         }
-        Err(format!("its input has {columns} columns, its coefficients {}", self.features()))
+        Err(contradiction!("its input has {columns} columns, its coefficients {}", self.features()))
     }
 
     /// Weights with the targets of a feature side by side, and the bias, both filled up with zeros.
@@ -102,7 +102,7 @@ pub(super) struct LinearClassifier {
 }
 
 impl Operator for LinearClassifier {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         let classes = Classes::parse(node, "classlabels_ints")?;
         let weights = attributes::floats(node, "coefficients");
         let bias = attributes::floats(node, "intercepts");
@@ -113,12 +113,12 @@ impl Operator for LinearClassifier {
         };
         let linear = Linear::new(weights, bias, targets)?;
         if targets != classes.len() && !(targets == 1 && classes.len() == 2) {
-            return Err(format!("{targets} linear functions for {} classes", classes.len()));
+            return Err(contradiction!("{targets} linear functions for {} classes", classes.len()));
         }
         Ok(Self { linear, classes, post: PostTransform::parse(node)? })
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let (rows, columns) = matrix(inputs.first())?;
         self.linear.expect_columns(columns)?;
         Ok(self.classes.facts(rows, self.classes.len()))
@@ -166,9 +166,9 @@ pub(super) struct LinearRegressor {
 }
 
 impl Operator for LinearRegressor {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         let targets = usize::try_from(attributes::int(node, "targets").unwrap_or(1))
-            .map_err(|_| "`targets` is negative")?;
+            .map_err(|_| contradiction!("`targets` is negative"))?;
         let linear = Linear::new(
             attributes::floats(node, "coefficients"),
             attributes::floats(node, "intercepts"),
@@ -177,7 +177,7 @@ impl Operator for LinearRegressor {
         Ok(Self { linear, post: PostTransform::parse(node)? })
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let (rows, columns) = matrix(inputs.first())?;
         self.linear.expect_columns(columns)?;
         let shape = tvec![rows, (self.linear.targets() as i64).into()];

@@ -7,7 +7,7 @@ use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto};
 use tract_onnx::prelude::{TDim, TypedNode};
 
 use super::attributes::{self, TensorValues};
-use super::{Fact, Operator};
+use super::{Fact, Fault, Operator};
 use crate::lower::{Lowering, Refusal, Value};
 use crate::plan::{Arg, product};
 
@@ -21,7 +21,7 @@ pub(super) struct ReduceLogSumExp {
 
 impl ReduceLogSumExp {
     /// The axes, ascending.
-    fn axes(&self, rank: usize) -> Result<Vec<usize>, String> {
+    fn axes(&self, rank: usize) -> Result<Vec<usize>, Fault> {
         if self.axes.is_empty() {
             return Ok(if self.nothing_means_none { Vec::new() } else { (0..rank).collect() });
         }
@@ -43,9 +43,9 @@ impl ReduceLogSumExp {
 }
 
 impl Operator for ReduceLogSumExp {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         if node.input.iter().filter(|input| !input.is_empty()).count() != 1 {
-            return Err("its axes are known only at run time".to_owned());
+            return Err("its axes are known only at run time".into());
         }
         Ok(Self {
             axes: attributes::ints(node, "axes").to_vec(),
@@ -54,7 +54,7 @@ impl Operator for ReduceLogSumExp {
         })
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let input = inputs.first().ok_or("it has no input")?;
         let axes = self.axes(input.shape.len())?;
         let dims = input.shape.iter().enumerate();
@@ -71,7 +71,7 @@ impl Operator for ReduceLogSumExp {
     fn lower(&self, l: &mut Lowering<'_>, node: &TypedNode) -> Result<Vec<Value>, Refusal> {
         let input = node.inputs[0];
         let shape = l.shape(input)?;
-        let axes = self.axes(shape.len()).map_err(Refusal)?;
+        let axes = self.axes(shape.len())?;
         let begin = axes.first().copied().unwrap_or(shape.len());
         let end = begin + axes.len();
         if l.element(input)? != Float32 || axes.last().is_some_and(|last| last + 1 != end) {

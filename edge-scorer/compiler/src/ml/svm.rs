@@ -7,7 +7,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::prelude::{DatumType, TypedNode, tvec};
 
 use super::classes::{Classes, PostTransform, Tail, rows_of};
-use super::{Fact, Operator, attributes, matrix};
+use super::{Fact, Fault, Operator, attributes, contradiction, matrix};
 use crate::lower::{Lowering, Refusal, Value};
 use crate::plan::{Arg, BufferId, Extent};
 use shared::ElementType::{Float32, Int32};
@@ -25,21 +25,21 @@ struct Kernel {
 }
 
 impl Kernel {
-    fn parse(node: &NodeProto, vectors: &[f32], count: usize) -> Result<Self, String> {
+    fn parse(node: &NodeProto, vectors: &[f32], count: usize) -> Result<Self, Fault> {
         let code = match attributes::string(node, "kernel_type", "LINEAR")?.as_str() {
             "LINEAR" => 0,
             "POLY" => 1,
             "RBF" => 2,
             "SIGMOID" => 3,
-            other => return Err(format!("the kernel `{other}` is unknown")),
+            other => return Err(contradiction!("the kernel `{other}` is unknown")),
         };
         let params = match attributes::floats(node, "kernel_params") {
             [] => [0.0; 3],
             [gamma, coef0, degree] => [*gamma, *coef0, *degree],
-            other => return Err(format!("it has {} kernel parameters, not 3", other.len())),
+            other => return Err(contradiction!("it has {} kernel parameters, not 3", other.len())),
         };
         if count == 0 || vectors.is_empty() || !vectors.len().is_multiple_of(count) {
-            return Err(format!("{} numbers do not make {count} vectors", vectors.len()));
+            return Err(contradiction!("{} numbers do not make {count} vectors", vectors.len()));
         }
         Ok(Self { code, params, vectors: vectors.to_vec(), count })
     }
@@ -48,11 +48,11 @@ impl Kernel {
         self.vectors.len() / self.count
     }
 
-    fn expect_columns(&self, columns: usize) -> Result<(), String> {
+    fn expect_columns(&self, columns: usize) -> Result<(), Fault> {
         if columns == self.features() {
             return Ok(());
         }
-        Err(format!("its input has {columns} columns, its vectors {}", self.features()))
+        Err(contradiction!("its input has {columns} columns, its vectors {}", self.features()))
     }
 
     /// A buffer of `[rows, vectors]`.
@@ -127,10 +127,10 @@ impl SvmClassifier {
 }
 
 impl Operator for SvmClassifier {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         let classes = Classes::parse(node, "classlabels_ints")?;
         if !(2..=4096).contains(&classes.len()) {
-            return Err(format!("it has {} classes", classes.len()));
+            return Err(format!("it has {} classes", classes.len()).into());
         }
         let coefficients = attributes::floats(node, "coefficients").to_vec();
         let rho = attributes::floats(node, "rho").to_vec();
@@ -138,8 +138,11 @@ impl Operator for SvmClassifier {
         let mut starts = vec![0_u32];
         let mut total = 0_u32;
         for count in per_class {
-            let count = u32::try_from(*count).map_err(|_| "`vectors_per_class` is out of range")?;
-            total = total.checked_add(count).ok_or("it has too many vectors")?;
+            let count = u32::try_from(*count)
+                .map_err(|_| contradiction!("`vectors_per_class` is out of range"))?;
+            total = total
+                .checked_add(count)
+                .ok_or_else(|| contradiction!("it has too many vectors"))?;
             starts.push(total);
         }
         let is_linear = total == 0;
@@ -162,7 +165,11 @@ impl Operator for SvmClassifier {
             classes,
         };
         if is_linear {
-            return if svm.rho.is_empty() { Err("`rho` is empty".to_owned()) } else { Ok(svm) };
+            return if svm.rho.is_empty() {
+                Err(contradiction!("`rho` is empty"))
+            } else {
+                Ok(svm)
+            };
         }
         let (count, pairs) = (svm.classes.len(), svm.pairs());
         let coupled =
@@ -172,12 +179,12 @@ impl Operator for SvmClassifier {
             || svm.rho.len() != pairs
             || !coupled
         {
-            return Err(format!("its lists do not fit {count} classes and {total} vectors"));
+            return Err(contradiction!("its lists do not fit {count} classes and {total} vectors"));
         }
         Ok(svm)
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let (rows, columns) = matrix(inputs.first())?;
         self.kernel.expect_columns(columns)?;
         Ok(self.classes.facts(rows, self.score_columns()))
@@ -295,17 +302,17 @@ pub(super) struct SvmRegressor {
 }
 
 impl Operator for SvmRegressor {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         let coefficients = attributes::floats(node, "coefficients");
         let vectors = attributes::floats(node, "support_vectors");
         let count = usize::try_from(attributes::int(node, "n_supports").unwrap_or(0))
-            .map_err(|_| "`n_supports` is negative")?;
+            .map_err(|_| contradiction!("`n_supports` is negative"))?;
         let [rho] = attributes::floats(node, "rho") else {
-            return Err("`rho` is not one number".to_owned());
+            return Err(contradiction!("`rho` is not one number"));
         };
         let one_class = attributes::int(node, "one_class").unwrap_or(0) != 0;
         if PostTransform::parse(node)? != PostTransform::None {
-            return Err("a post transform of a support vector regression".to_owned());
+            return Err("a post transform of a support vector regression".into());
         }
         if count == 0 {
             // One linear function: its coefficients are the one vector.
@@ -313,13 +320,13 @@ impl Operator for SvmRegressor {
             return Ok(Self { kernel, coefficients: vec![1.0], rho: *rho, one_class });
         }
         if coefficients.len() != count {
-            return Err(format!("{} coefficients for {count} vectors", coefficients.len()));
+            return Err(contradiction!("{} coefficients for {count} vectors", coefficients.len()));
         }
         let kernel = Kernel::parse(node, vectors, count)?;
         Ok(Self { kernel, coefficients: coefficients.to_vec(), rho: *rho, one_class })
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let (rows, columns) = matrix(inputs.first())?;
         self.kernel.expect_columns(columns)?;
         Ok(vec![Fact { datum_type: DatumType::F32, shape: tvec![rows, 1.into()] }])

@@ -7,16 +7,16 @@ use tract_onnx::prelude::{DatumType, OutletId, TDim, TVec, TypedNode};
 
 use super::automaton::Automaton;
 use super::words::automaton_args;
-use super::{Fact, Operator, attributes};
+use super::{Fact, Fault, Operator, attributes, contradiction};
 use crate::lower::views::{View, strides};
 use crate::lower::{Lowering, Refusal, Value};
 use crate::plan::{Arg, Extent, product};
 
-fn text_input(inputs: &[Fact], index: usize) -> Result<&Fact, String> {
+fn text_input(inputs: &[Fact], index: usize) -> Result<&Fact, Fault> {
     inputs
         .get(index)
         .filter(|input| input.datum_type == DatumType::String)
-        .ok_or_else(|| format!("its input {index} is no text"))
+        .ok_or_else(|| format!("its input {index} is no text").into())
 }
 
 /// `StringNormalizer` without words that are left out: then every text keeps its place.
@@ -27,19 +27,20 @@ pub(super) struct StringNormalizer {
 }
 
 impl Operator for StringNormalizer {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
+        let upper = match attributes::string(node, "case_change_action", "NONE")?.as_str() {
+            "NONE" => None,
+            "LOWER" => Some(false),
+            "UPPER" => Some(true),
+            other => return Err(contradiction!("the case `{other}` is unknown")),
+        };
         if !attributes::strings(node, "stopwords")?.is_empty() {
-            return Err("it leaves out words, so the number of its rows is not known".to_owned());
+            return Err("it leaves out words, so the number of its rows is not known".into());
         }
-        match attributes::string(node, "case_change_action", "NONE")?.as_str() {
-            "NONE" => Ok(Self { upper: None }),
-            "LOWER" => Ok(Self { upper: Some(false) }),
-            "UPPER" => Ok(Self { upper: Some(true) }),
-            other => Err(format!("the case `{other}` is unknown")),
-        }
+        Ok(Self { upper })
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         Ok(vec![text_input(inputs, 0)?.clone()])
     }
 
@@ -65,11 +66,11 @@ impl Operator for StringNormalizer {
 pub(super) struct StringConcat;
 
 impl Operator for StringConcat {
-    fn parse(_: &NodeProto) -> Result<Self, String> {
+    fn parse(_: &NodeProto) -> Result<Self, Fault> {
         Ok(Self)
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let (a, b) = (text_input(inputs, 0)?, text_input(inputs, 1)?);
         let rank = a.shape.len().max(b.shape.len());
         let dim = |fact: &Fact, axis: usize| -> TDim {
@@ -80,9 +81,9 @@ impl Operator for StringConcat {
             .map(|axis| match (dim(a, axis), dim(b, axis)) {
                 (x, y) if x == y || y == TDim::from(1) => Ok(x),
                 (x, y) if x == TDim::from(1) => Ok(y),
-                (x, y) => Err(format!("its shapes do not fit: {x} and {y}")),
+                (x, y) => Err(format!("its shapes do not fit: {x} and {y}").into()),
             })
-            .collect::<Result<_, String>>()?;
+            .collect::<Result<_, Fault>>()?;
         Ok(vec![Fact { datum_type: DatumType::String, shape }])
     }
 
@@ -135,11 +136,14 @@ pub(super) struct RegexFullMatch {
 }
 
 impl Operator for RegexFullMatch {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
+        if !node.attribute.iter().any(|attribute| attribute.name == "pattern") {
+            return Err(contradiction!("it has no `pattern`"));
+        }
         Ok(Self { automaton: Automaton::of(&attributes::string(node, "pattern", "")?)? })
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let shape = text_input(inputs, 0)?.shape.clone();
         Ok(vec![Fact { datum_type: DatumType::Bool, shape }])
     }
@@ -164,13 +168,13 @@ pub(super) struct MurmurHash3 {
 }
 
 impl Operator for MurmurHash3 {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         let seed = attributes::int(node, "seed").unwrap_or(0);
         let seed = u32::try_from(seed).map_err(|_| format!("`seed` is {seed}"))? as i32;
         Ok(Self { seed, positive: attributes::int(node, "positive").unwrap_or(1) != 0 })
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let input = inputs.first().ok_or("it has no input")?;
         let datum_type = if self.positive { DatumType::U32 } else { DatumType::I32 };
         Ok(vec![Fact { datum_type, shape: input.shape.clone() }])

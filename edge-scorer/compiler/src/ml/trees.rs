@@ -16,7 +16,7 @@ use tract_onnx::prelude::{DatumType, OutletId, TypedNode, tvec};
 use self::pack::{Packed, Table};
 use self::read::Ensemble;
 use super::classes::{Classes, PostTransform, Tail, classifier_buffers, rows_of};
-use super::{Fact, Operator, attributes, matrix};
+use super::{Fact, Fault, Operator, attributes, contradiction, matrix};
 use crate::lower::{Lowering, Refusal, Value};
 use crate::plan::{Arg, BufferId, Extent};
 
@@ -49,23 +49,23 @@ pub(super) struct TreeClassifier {
 }
 
 impl Operator for TreeClassifier {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         let classes = Classes::parse(node, "classlabels_int64s")?;
         let ensemble = Ensemble::parse(node, "class", classes.len())?;
         let base = read::base_values(node)?;
         if classes.len() < 2 {
-            return Err("it has fewer than two classes".to_owned());
+            return Err("it has fewer than two classes".into());
         }
         if !(base.is_empty()
             || base.len() == classes.len()
             || classes.len() == 2 && base.len() == 1)
         {
-            return Err(format!("{} base values for {} classes", base.len(), classes.len()));
+            return Err(contradiction!("{} base values for {} classes", base.len(), classes.len()));
         }
         Ok(Self { ensemble, classes, post: PostTransform::parse(node)?, base })
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let (rows, columns) = matrix(inputs.first())?;
         self.ensemble.expect_columns(columns)?;
         Ok(self.classes.facts(rows, self.classes.len()))
@@ -130,27 +130,27 @@ pub(super) struct TreeRegressor {
 }
 
 impl Operator for TreeRegressor {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         let targets = usize::try_from(attributes::int(node, "n_targets").unwrap_or(1))
             .ok()
             .filter(|targets| (1..=1_000_000).contains(targets))
-            .ok_or("`n_targets` is out of range")?;
+            .ok_or_else(|| contradiction!("`n_targets` is out of range"))?;
         let base = read::base_values(node)?;
         if !(base.is_empty() || base.len() == targets) {
-            return Err(format!("{} base values for {targets} targets", base.len()));
+            return Err(contradiction!("{} base values for {targets} targets", base.len()));
         }
         let aggregate = match attributes::string(node, "aggregate_function", "SUM")?.as_str() {
             "SUM" => Aggregate::Sum,
             "AVERAGE" => Aggregate::Average,
             "MIN" => Aggregate::Min,
             "MAX" => Aggregate::Max,
-            other => return Err(format!("the aggregate function `{other}` is unknown")),
+            other => return Err(contradiction!("the aggregate function `{other}` is unknown")),
         };
         let ensemble = Ensemble::parse(node, "target", targets)?;
         Ok(Self { ensemble, targets, post: PostTransform::parse(node)?, base, aggregate })
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let (rows, columns) = matrix(inputs.first())?;
         self.ensemble.expect_columns(columns)?;
         let shape = tvec![rows, (self.targets as i64).into()];
@@ -212,17 +212,17 @@ impl TreeRegressor {
 pub(super) struct TreeEnsemble(TreeRegressor);
 
 impl Operator for TreeEnsemble {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         let targets = usize::try_from(attributes::int(node, "n_targets").unwrap_or(1))
             .ok()
             .filter(|targets| (1..=1_000_000).contains(targets))
-            .ok_or("`n_targets` is out of range")?;
+            .ok_or_else(|| contradiction!("`n_targets` is out of range"))?;
         let aggregate = match attributes::int(node, "aggregate_function").unwrap_or(1) {
             0 => Aggregate::Average,
             1 => Aggregate::Sum,
             2 => Aggregate::Min,
             3 => Aggregate::Max,
-            other => return Err(format!("the aggregate function {other} is unknown")),
+            other => return Err(contradiction!("the aggregate function {other} is unknown")),
         };
         let post = match attributes::int(node, "post_transform").unwrap_or(0) {
             0 => PostTransform::None,
@@ -230,13 +230,13 @@ impl Operator for TreeEnsemble {
             2 => PostTransform::Logistic,
             3 => PostTransform::SoftmaxZero,
             4 => PostTransform::Probit,
-            other => return Err(format!("the post transform {other} is unknown")),
+            other => return Err(contradiction!("the post transform {other} is unknown")),
         };
         let ensemble = Ensemble::parse_joined(node, targets)?;
         Ok(Self(TreeRegressor { ensemble, targets, post, base: Vec::new(), aggregate }))
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let mut outputs = self.0.outputs(inputs)?;
         outputs[0].datum_type = inputs[0].datum_type;
         Ok(outputs)
@@ -276,8 +276,7 @@ fn lower_ensemble(
     let input = node.inputs[0];
     let double = l.element(input)? == Float64;
     let columns = ensemble.columns_of(&l.shape(input)?)?;
-    let packed =
-        pack::pack(ensemble, columns, width, double, aggregate).map_err(Refusal::because)?;
+    let packed = pack::pack(ensemble, columns, width, double, aggregate).map_err(Refusal)?;
     let rows = rows_of(l, node)?;
 
     let mirrored = Arg::Int(i32::from(packed.mirrored));

@@ -10,7 +10,7 @@ use tract_onnx::pb::NodeProto;
 use tract_onnx::prelude::{DatumType, TDim, TypedNode, tvec};
 
 use super::automaton::Automaton;
-use super::{Fact, Operator, attributes};
+use super::{Fact, Fault, Operator, attributes, contradiction};
 use crate::lower::{Lowering, Refusal, Value, text_table};
 use crate::plan::{Arg, Extent, product};
 
@@ -41,45 +41,48 @@ enum Pool {
 }
 
 impl Runs {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         let size = |name: &str, least: usize| {
             let value = attributes::int(node, name).unwrap_or(least as i64);
-            usize::try_from(value)
-                .ok()
-                .filter(|value| (least..=WINDOW).contains(value))
-                .ok_or_else(|| format!("`{name}` is {value}"))
+            match usize::try_from(value) {
+                Ok(size) if (least..=WINDOW).contains(&size) => Ok(size),
+                Ok(size) if (least..1 << 31).contains(&size) => {
+                    Err(Fault::from(format!("`{name}` is {value}")))
+                }
+                _ => Err(contradiction!("`{name}` is {value}")),
+            }
         };
         let (shortest, longest) = (size("min_gram_length", 1)?, size("max_gram_length", 1)?);
         let skips = size("max_skip_count", 0)?;
         if shortest > longest || (longest - 1) * (skips + 1) >= WINDOW {
-            return Err(format!("its runs reach over more than {WINDOW} words"));
+            return Err(format!("its runs reach over more than {WINDOW} words").into());
         }
         let mode = match attributes::string(node, "mode", "TF")?.as_str() {
             "TF" => 0,
             "IDF" => 1,
             "TFIDF" => 2,
-            other => return Err(format!("the mode `{other}` is unknown")),
+            other => return Err(contradiction!("the mode `{other}` is unknown")),
         };
         let texts = attributes::strings(node, "pool_strings")?;
         let ints = attributes::ints(node, "pool_int64s");
         let (pool, numbers) = match (texts.is_empty(), ints.is_empty()) {
             (false, true) => numbered(&texts, Pool::Texts),
             (true, false) => numbered(ints, Pool::Ints),
-            _ => return Err("it has no one pool of words".to_owned()),
+            _ => return Err(contradiction!("it has no one pool of words")),
         };
 
         let columns: Vec<usize> = attributes::ints(node, "ngram_indexes")
             .iter()
             .map(|index| usize::try_from(*index).ok().filter(|index| *index < 1 << 24))
             .collect::<Option<_>>()
-            .ok_or("`ngram_indexes` are out of range")?;
+            .ok_or_else(|| contradiction!("`ngram_indexes` are out of range"))?;
         let width = columns.iter().max().map_or(0, |last| last + 1);
         if width == 0 {
-            return Err("`ngram_indexes` is empty".to_owned());
+            return Err(contradiction!("`ngram_indexes` is empty"));
         }
         let given = attributes::floats(node, "weights");
         if !given.is_empty() && given.len() != columns.len() {
-            return Err(format!("{} weights for {} runs", given.len(), columns.len()));
+            return Err(contradiction!("{} weights for {} runs", given.len(), columns.len()));
         }
         // The i-th weight is that of the i-th run.
         let mut weights = vec![1.0; width];
@@ -118,7 +121,7 @@ fn numbered<T: Clone + Ord>(words: &[T], pool: fn(Vec<T>) -> Pool) -> (Pool, Vec
 }
 
 /// The tree of runs: those of one word first, then those of two, as `ngram_counts` cuts the pool.
-fn edges(node: &NodeProto, words: &[u32], columns: &[usize]) -> Result<Vec<[u32; 4]>, String> {
+fn edges(node: &NodeProto, words: &[u32], columns: &[usize]) -> Result<Vec<[u32; 4]>, Fault> {
     let counts = attributes::ints(node, "ngram_counts");
     let mut tree: BTreeMap<(u32, u32), (u32, u32)> = BTreeMap::new();
     let mut nodes = 0_u32;
@@ -130,9 +133,11 @@ fn edges(node: &NodeProto, words: &[u32], columns: &[usize]) -> Result<Vec<[u32;
             .zip(usize::try_from(end).ok())
             .and_then(|(start, end)| words.get(start..end))
             .filter(|part| part.len().is_multiple_of(index + 1))
-            .ok_or("`ngram_counts` does not cut the pool into runs")?;
+            .ok_or_else(|| contradiction!("`ngram_counts` does not cut the pool into runs"))?;
         for run in part.chunks(index + 1) {
-            let column = *columns.next().ok_or("there are more runs than `ngram_indexes`")?;
+            let column = *columns
+                .next()
+                .ok_or_else(|| contradiction!("there are more runs than `ngram_indexes`"))?;
             let mut parent = 0;
             for (place, word) in run.iter().enumerate() {
                 let (child, counted) = tree.entry((parent, *word)).or_insert_with(|| {
@@ -147,7 +152,7 @@ fn edges(node: &NodeProto, words: &[u32], columns: &[usize]) -> Result<Vec<[u32;
         }
     }
     if columns.next().is_some() {
-        return Err("there are fewer runs than `ngram_indexes`".to_owned());
+        return Err(contradiction!("there are fewer runs than `ngram_indexes`"));
     }
     let edge = |((parent, word), (child, column))| [parent, word, child, column];
     Ok(tree.into_iter().map(edge).collect())
@@ -160,24 +165,24 @@ pub(super) struct TfIdfVectorizer {
 }
 
 impl Operator for TfIdfVectorizer {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         Ok(Self { runs: Runs::parse(node)? })
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let input = inputs.first().ok_or("it has no input")?;
         let fits = match self.runs.pool {
             Pool::Texts(_) => input.datum_type == DatumType::String,
             Pool::Ints(_) => matches!(input.datum_type, DatumType::I64 | DatumType::I32),
         };
         if !fits {
-            return Err("its words are not of its input's type".to_owned());
+            return Err("its words are not of its input's type".into());
         }
         let width: TDim = (self.runs.weights.len() as i64).into();
         let shape = match input.shape.as_slice() {
             [_] => tvec![width],
             [rows, _] => tvec![rows.clone(), width],
-            other => return Err(format!("its input has {} dimensions", other.len())),
+            other => return Err(format!("its input has {} dimensions", other.len()).into()),
         };
         Ok(vec![Fact { datum_type: DatumType::F32, shape }])
     }
@@ -240,10 +245,10 @@ pub(super) struct CountWords {
 }
 
 impl Operator for CountWords {
-    fn parse(node: &NodeProto) -> Result<Self, String> {
+    fn parse(node: &NodeProto) -> Result<Self, Fault> {
         let runs = Runs::parse(node)?;
         if attributes::int(node, "mark").unwrap_or(0) != 0 {
-            return Err("it marks the begin and the end of its words".to_owned());
+            return Err("it marks the begin and the end of its words".into());
         }
         let separators = attributes::strings(node, "separators")?;
         let pattern = attributes::string(node, "tokenexp", "")?;
@@ -256,20 +261,20 @@ impl Operator for CountWords {
                 let each: Vec<String> = separators.iter().map(|s| format!("(?:{s})")).collect();
                 (each.join("|"), true)
             }
-            _ => return Err("it has no one way to find words".to_owned()),
+            _ => return Err("it has no one way to find words".into()),
         };
         let least = usize::try_from(attributes::int(node, "mincharnum").unwrap_or(1))
             .map_err(|_| "`mincharnum` is negative")?;
         Ok(Self { runs, automaton: Automaton::of(&pattern)?, is_between, least })
     }
 
-    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, String> {
+    fn outputs(&self, inputs: &[Fact]) -> Result<Vec<Fact>, Fault> {
         let input = inputs.first().ok_or("it has no input")?;
         if input.datum_type != DatumType::String {
-            return Err("its input is no text".to_owned());
+            return Err("its input is no text".into());
         }
         if input.shape.iter().skip(1).any(|dim| *dim != TDim::from(1)) {
-            return Err("it has several texts a row".to_owned());
+            return Err("it has several texts a row".into());
         }
         let rows = input.shape.first().cloned().unwrap_or_else(|| TDim::from(1));
         let width = (self.runs.weights.len() as i64).into();

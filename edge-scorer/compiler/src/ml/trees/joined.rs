@@ -3,7 +3,7 @@
 use tract_onnx::pb::NodeProto;
 use tract_onnx::pb::tensor_proto::DataType;
 
-use super::super::attributes;
+use super::super::{Fault, attributes, contradiction};
 use super::read::{Ensemble, Mode, Node, Tree, tensor_numbers};
 
 const MODES: [Mode; 7] = [
@@ -32,17 +32,17 @@ struct Lists<'a> {
 
 impl Ensemble {
     /// Reads the attributes of version 5.
-    pub(super) fn parse_joined(node: &NodeProto, targets: usize) -> Result<Self, String> {
+    pub(super) fn parse_joined(node: &NodeProto, targets: usize) -> Result<Self, Fault> {
         let (splits, double) = numbers(node, "nodes_splits")?;
         let (leaf_weights, _) = numbers(node, "leaf_weights")?;
         let count = splits.len();
-        let list = |name: &str| -> Result<&[i64], String> {
+        let list = |name: &str| -> Result<&[i64], Fault> {
             let list = attributes::ints(node, name);
             let length = list.len();
             if length == count {
                 Ok(list)
             } else {
-                Err(format!("`{name}` has {length} entries, not {count}"))
+                Err(contradiction!("`{name}` has {length} entries, not {count}"))
             }
         };
         let missing = attributes::ints(node, "nodes_missing_value_tracks_true");
@@ -63,12 +63,12 @@ impl Ensemble {
             leaf_weights,
         };
         if lists.leaf_targets.len() != lists.leaf_weights.len() {
-            return Err("its leaves have not as many targets as weights".to_owned());
+            return Err(contradiction!("its leaves have not as many targets as weights"));
         }
         let sets = sets(node, &lists.modes)?;
         let roots = attributes::ints(node, "tree_roots");
         if roots.is_empty() {
-            return Err("it has no trees".to_owned());
+            return Err(contradiction!("it has no trees"));
         }
         let mut visited = vec![false; count];
         let mut features = 0;
@@ -90,7 +90,7 @@ fn tree(
     targets: usize,
     visited: &mut [bool],
     highest_feature: &mut usize,
-) -> Result<Tree, String> {
+) -> Result<Tree, Fault> {
     let mut tree = Tree::default();
     // Place in the lists, whether it is a leaf, and where the parent waits for the answer.
     let mut open: Vec<(i64, bool, Option<Waiting>)> = vec![(root, false, None)];
@@ -105,7 +105,7 @@ fn tree(
             usize::try_from(id)
                 .ok()
                 .filter(|place| *place < length)
-                .ok_or_else(|| format!("a node leads to {id}, which is not there"))
+                .ok_or_else(|| contradiction!("a node leads to {id}, which is not there"))
         };
         if is_leaf {
             // Both branches of a node may lead to one leaf: a tree that is a leaf is written so.
@@ -114,7 +114,7 @@ fn tree(
                 .ok()
                 .filter(|target| *target < targets)
                 .ok_or_else(|| {
-                    format!("leaf {id} gives something to a target that is not there")
+                    contradiction!("leaf {id} gives something to a target that is not there")
                 })?;
             let weights = vec![(target, lists.leaf_weights[place] as f32)];
             tree.nodes.push(Node::Leaf { weights });
@@ -122,10 +122,10 @@ fn tree(
         }
         let place = place(visited.len())?;
         if std::mem::replace(&mut visited[place], true) {
-            return Err(format!("node {id} has two parents"));
+            return Err(format!("node {id} has two parents").into());
         }
         let feature = usize::try_from(lists.features[place])
-            .map_err(|_| format!("node {id} reads column {}", lists.features[place]))?;
+            .map_err(|_| contradiction!("node {id} reads column {}", lists.features[place]))?;
         *highest_feature = (*highest_feature).max(feature);
         let mode = MODES[usize::from(lists.modes[place])];
         let mut threshold = lists.splits[place];
@@ -133,7 +133,7 @@ fn tree(
             threshold = tree.sets.len() as f64;
             tree.sets.push(sets[place].clone().unwrap_or_default());
         } else if threshold.is_nan() {
-            return Err(format!("node {id} compares with NaN"));
+            return Err(contradiction!("node {id} compares with NaN"));
         }
         tree.nodes.push(Node::Split {
             feature,
@@ -149,15 +149,16 @@ fn tree(
     Ok(tree)
 }
 
-fn numbers(node: &NodeProto, name: &str) -> Result<(Vec<f64>, bool), String> {
-    let tensor = attributes::tensor(node, name).ok_or_else(|| format!("it has no `{name}`"))?;
-    tensor_numbers(tensor).ok_or_else(|| format!("`{name}` holds no floats"))
+fn numbers(node: &NodeProto, name: &str) -> Result<(Vec<f64>, bool), Fault> {
+    let tensor =
+        attributes::tensor(node, name).ok_or_else(|| contradiction!("it has no `{name}`"))?;
+    tensor_numbers(tensor).ok_or_else(|| contradiction!("`{name}` holds no floats"))
 }
 
-fn modes(node: &NodeProto, count: usize) -> Result<Vec<u8>, String> {
+fn modes(node: &NodeProto, count: usize) -> Result<Vec<u8>, Fault> {
     let tensor = attributes::tensor(node, "nodes_modes").ok_or("it has no `nodes_modes`")?;
     if tensor.data_type != DataType::Uint8 as i32 {
-        return Err("`nodes_modes` is not of type uint8".to_owned());
+        return Err(contradiction!("`nodes_modes` is not of type uint8"));
     }
     let modes: Vec<u8> = if tensor.raw_data.is_empty() {
         tensor.int32_data.iter().map(|mode| u8::try_from(*mode).unwrap_or(u8::MAX)).collect()
@@ -165,16 +166,16 @@ fn modes(node: &NodeProto, count: usize) -> Result<Vec<u8>, String> {
         tensor.raw_data.to_vec()
     };
     if modes.len() != count {
-        return Err(format!("`nodes_modes` has {} entries, not {count}", modes.len()));
+        return Err(contradiction!("`nodes_modes` has {} entries, not {count}", modes.len()));
     }
     match modes.iter().find(|mode| usize::from(**mode) >= MODES.len()) {
-        Some(mode) => Err(format!("the node mode {mode} is unknown")),
+        Some(mode) => Err(contradiction!("the node mode {mode} is unknown")),
         None => Ok(modes),
     }
 }
 
 /// The set of every node that looks for one, in the order of the nodes; NaN ends each.
-fn sets(node: &NodeProto, modes: &[u8]) -> Result<Vec<Option<Vec<f64>>>, String> {
+fn sets(node: &NodeProto, modes: &[u8]) -> Result<Vec<Option<Vec<f64>>>, Fault> {
     let values = match attributes::tensor(node, "membership_values") {
         Some(tensor) => tensor_numbers(tensor).ok_or("`membership_values` holds no floats")?.0,
         None => Vec::new(),
@@ -187,7 +188,7 @@ fn sets(node: &NodeProto, modes: &[u8]) -> Result<Vec<Option<Vec<f64>>>, String>
                 return Ok(None);
             }
             if rest.is_empty() {
-                return Err("there are fewer sets than nodes that look for one".to_owned());
+                return Err(contradiction!("there are fewer sets than nodes that look for one"));
             }
             let end = rest.iter().position(|value| value.is_nan()).unwrap_or(rest.len());
             let mut set = rest[..end].to_vec();

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{NodeProto, TensorProto};
 
-use super::super::attributes;
+use super::super::{Fault, attributes, contradiction};
 use crate::lower::Refusal;
 use crate::plan::Extent;
 
@@ -79,10 +79,10 @@ pub(super) struct Ensemble {
 
 impl Ensemble {
     /// Reads `nodes_*` and `<prefix>_*`.
-    pub(super) fn parse(node: &NodeProto, prefix: &str, targets: usize) -> Result<Self, String> {
+    pub(super) fn parse(node: &NodeProto, prefix: &str, targets: usize) -> Result<Self, Fault> {
         let ids = attributes::ints(node, "nodes_nodeids");
         let count = ids.len();
-        let list = |name: &str| -> Result<&[i64], String> {
+        let list = |name: &str| -> Result<&[i64], Fault> {
             let list = attributes::ints(node, name);
             if list.len() == count { Ok(list) } else { Err(lengths(name, list.len(), count)) }
         };
@@ -100,7 +100,7 @@ impl Ensemble {
             return Err(lengths("nodes_missing_value_tracks_true", missing.len(), count));
         }
         if count == 0 {
-            return Err("it has no trees".to_owned());
+            return Err(contradiction!("it has no trees"));
         }
 
         let leaves = leaf_weights(node, prefix, targets)?;
@@ -110,7 +110,11 @@ impl Ensemble {
         let mut known_trees = HashSet::new();
         for i in 0..count {
             if index.insert((tree_ids[i], ids[i]), i).is_some() {
-                return Err(format!("node {} of tree {} is there twice", ids[i], tree_ids[i]));
+                return Err(contradiction!(
+                    "node {} of tree {} is there twice",
+                    ids[i],
+                    tree_ids[i]
+                ));
             }
             if known_trees.insert(tree_ids[i]) {
                 roots.push(i);
@@ -127,11 +131,14 @@ impl Ensemble {
             while let Some((i, above, parent)) = open.pop() {
                 // A path longer than there are nodes has met one of them twice.
                 if above >= count {
-                    return Err(format!("node {} of tree {tree_id} leads back to itself", ids[i]));
+                    return Err(contradiction!(
+                        "node {} of tree {tree_id} leads back to itself",
+                        ids[i]
+                    ));
                 }
                 made += 1;
                 if made > count.max(MOST_NODES.min(MOST_COPIES.saturating_mul(count))) {
-                    return Err(format!("the branches of tree {tree_id} meet too often"));
+                    return Err(format!("the branches of tree {tree_id} meet too often").into());
                 }
                 let at = nodes.len();
                 if let Some((parent, is_yes)) = parent
@@ -145,10 +152,13 @@ impl Ensemble {
                     continue;
                 };
                 let feature = usize::try_from(features[i]).map_err(|_| {
-                    format!("node {} of tree {tree_id} reads column {}", ids[i], features[i])
+                    contradiction!("node {} of tree {tree_id} reads column {}", ids[i], features[i])
                 })?;
                 if values[i].is_nan() {
-                    return Err(format!("node {} of tree {tree_id} compares with NaN", ids[i]));
+                    return Err(contradiction!(
+                        "node {} of tree {tree_id} compares with NaN",
+                        ids[i]
+                    ));
                 }
                 highest_feature = highest_feature.max(feature);
                 nodes.push(Node::Split {
@@ -161,7 +171,7 @@ impl Ensemble {
                 });
                 for (child, is_yes) in [(no[i], false), (yes[i], true)] {
                     let child = index.get(&(tree_id, child)).ok_or_else(|| {
-                        format!(
+                        contradiction!(
                             "node {} of tree {tree_id} leads to node {child}, which is not there",
                             ids[i]
                         )
@@ -179,11 +189,11 @@ impl Ensemble {
         Self { trees, double: false, features: 1 }
     }
 
-    pub(super) fn expect_columns(&self, columns: usize) -> Result<(), String> {
+    pub(super) fn expect_columns(&self, columns: usize) -> Result<(), Fault> {
         if self.features <= columns {
             return Ok(());
         }
-        Err(format!("it reads column {}, and its input has {columns}", self.features - 1))
+        Err(contradiction!("it reads column {}, and its input has {columns}", self.features - 1))
     }
 
     pub(super) fn columns_of(&self, shape: &[Extent]) -> Result<usize, Refusal> {
@@ -224,11 +234,11 @@ impl Ensemble {
 }
 
 /// `base_values`, whichever way they are written.
-pub(super) fn base_values(node: &NodeProto) -> Result<Vec<f32>, String> {
+pub(super) fn base_values(node: &NodeProto) -> Result<Vec<f32>, Fault> {
     Ok(numbers(node, "base_values")?.0.into_iter().map(|value| value as f32).collect())
 }
 
-fn mode_of(text: &str) -> Result<Option<Mode>, String> {
+fn mode_of(text: &str) -> Result<Option<Mode>, Fault> {
     Ok(Some(match text {
         "LEAF" => return Ok(None),
         "BRANCH_LEQ" => Mode::AtMost,
@@ -237,7 +247,7 @@ fn mode_of(text: &str) -> Result<Option<Mode>, String> {
         "BRANCH_GT" => Mode::Greater,
         "BRANCH_EQ" => Mode::Equal,
         "BRANCH_NEQ" => Mode::NotEqual,
-        other => return Err(format!("the node mode `{other}` is unknown")),
+        other => return Err(contradiction!("the node mode `{other}` is unknown")),
     }))
 }
 
@@ -248,7 +258,7 @@ type Waiting = (usize, bool);
 type LeafWeights = BTreeMap<(i64, i64), Vec<(usize, f32)>>;
 
 /// Targets and weights of every leaf.
-fn leaf_weights(node: &NodeProto, prefix: &str, targets: usize) -> Result<LeafWeights, String> {
+fn leaf_weights(node: &NodeProto, prefix: &str, targets: usize) -> Result<LeafWeights, Fault> {
     let of = |what: &str| attributes::ints(node, &format!("{prefix}_{what}"));
     let (trees, nodes, ids) = (of("treeids"), of("nodeids"), of("ids"));
     let (weights, _) = numbers(node, &format!("{prefix}_weights"))?;
@@ -262,22 +272,22 @@ fn leaf_weights(node: &NodeProto, prefix: &str, targets: usize) -> Result<LeafWe
     }
     let mut leaves: BTreeMap<_, Vec<(usize, f32)>> = BTreeMap::new();
     for i in 0..count {
-        let target = usize::try_from(ids[i])
-            .ok()
-            .filter(|target| *target < targets)
-            .ok_or_else(|| format!("a leaf gives something to target {} of {targets}", ids[i]))?;
+        let target =
+            usize::try_from(ids[i]).ok().filter(|target| *target < targets).ok_or_else(|| {
+                contradiction!("a leaf gives something to target {} of {targets}", ids[i])
+            })?;
         leaves.entry((trees[i], nodes[i])).or_default().push((target, weights[i] as f32));
     }
     Ok(leaves)
 }
 
 /// A list of floats, or a tensor of the same name with `_as_tensor`; and whether it is `double`.
-fn numbers(node: &NodeProto, name: &str) -> Result<(Vec<f64>, bool), String> {
+fn numbers(node: &NodeProto, name: &str) -> Result<(Vec<f64>, bool), Fault> {
     let Some(tensor) = attributes::tensor(node, &format!("{name}_as_tensor")) else {
         let floats = attributes::floats(node, name);
         return Ok((floats.iter().map(|value| f64::from(*value)).collect(), false));
     };
-    tensor_numbers(tensor).ok_or_else(|| format!("`{name}_as_tensor` holds no floats"))
+    tensor_numbers(tensor).ok_or_else(|| contradiction!("`{name}_as_tensor` holds no floats"))
 }
 
 pub(super) fn tensor_numbers(tensor: &TensorProto) -> Option<(Vec<f64>, bool)> {
@@ -299,8 +309,8 @@ pub(super) fn tensor_numbers(tensor: &TensorProto) -> Option<(Vec<f64>, bool)> {
     }
 }
 
-fn lengths(name: &str, len: usize, count: usize) -> String {
-    format!("`{name}` has {len} entries, not {count}")
+fn lengths(name: &str, len: usize, count: usize) -> Fault {
+    contradiction!("`{name}` has {len} entries, not {count}")
 }
 
 #[cfg(test)]
@@ -344,7 +354,7 @@ mod tests {
         assert_eq!(ensemble.trees.len(), 1);
         assert_eq!(ensemble.thresholds(), [(3, 0.5)]);
         assert!(ensemble.expect_columns(4).is_ok());
-        assert!(ensemble.expect_columns(3).unwrap_err().contains("column 3"));
+        assert!(ensemble.expect_columns(3).unwrap_err().to_string().contains("column 3"));
     }
 
     #[test]
@@ -355,7 +365,8 @@ mod tests {
             (1, 2, 5, "target 5 of 1"),
             (1, 2, -1, "target -1 of 1"),
         ] {
-            let error = Ensemble::parse(&node(yes, no, target), "target", 1).unwrap_err();
+            let error =
+                Ensemble::parse(&node(yes, no, target), "target", 1).unwrap_err().to_string();
 
             assert!(error.contains(reason), "{error}");
         }
@@ -366,7 +377,7 @@ mod tests {
         let mut short = node(1, 2, 0);
         short.attribute[2].ints.pop();
 
-        let error = Ensemble::parse(&short, "target", 1).unwrap_err();
+        let error = Ensemble::parse(&short, "target", 1).unwrap_err().to_string();
 
         assert!(error.contains("`nodes_featureids` has 2 entries, not 3"), "{error}");
     }

@@ -1,4 +1,4 @@
-//! Reads what `node_cases.py` wrote, and has it written the first time.
+//! Reads what `node_cases.py` or `ml_cases.py` wrote, and has it written the first time.
 
 use std::{fs, path::Path, process::Command};
 
@@ -21,6 +21,12 @@ pub(crate) type Span = (usize, usize);
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) operators: Vec<String>,
+    /// Of the domain `ai.onnx.ml`, where the case is about an operator of it.
+    #[serde(default)]
+    pub(crate) version: i64,
+    /// Who said what it answers.
+    #[serde(default)]
+    pub(crate) reference: String,
     pub(crate) rtol: f64,
     pub(crate) atol: f64,
     pub(crate) model: Span,
@@ -41,25 +47,29 @@ pub(crate) struct Stored {
 }
 
 impl Cases {
-    /// The cases of the pinned package.
-    pub(crate) fn load() -> Self {
+    /// The cases that a script makes of the pinned packages.
+    pub(crate) fn of(script: &str) -> Self {
         let prepared = fixtures::prepared();
-        let script = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/coverage/node_cases.py"));
+        let scripts = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/coverage"));
+        let name = script.trim_end_matches(".py").replace('_', "-");
+        let versions = &prepared.versions;
+        let script = scripts.join(script);
         let folder = fixtures::target().join(format!(
-            "node-cases-{}-{}",
-            prepared.versions["onnx"],
-            fingerprint(script)
+            "{name}-{}-{}-{}",
+            versions["onnx"],
+            versions["onnxruntime"],
+            fingerprint(&[&script, &scripts.join("node_cases.py")])
         ));
         if !folder.is_dir() {
             let unfinished = tempfile::tempdir_in(fixtures::target()).unwrap();
             let written = Command::new("python3")
-                .arg(script)
+                .arg(&script)
                 .arg(unfinished.path())
                 .env("PYTHONPATH", &prepared.python_path)
                 .env("PYTHONDONTWRITEBYTECODE", "1")
                 .status()
                 .unwrap();
-            assert!(written.success(), "the node cases could not be written");
+            assert!(written.success(), "{} could not be run", script.display());
             // Whoever comes second finds it there.
             let _ = fs::rename(unfinished.keep(), &folder);
         }
@@ -82,9 +92,9 @@ impl Cases {
     }
 }
 
-/// Changes with the script, so that nothing stale is read.
-fn fingerprint(script: &Path) -> String {
-    let text = fs::read(script).unwrap();
+/// Changes with the scripts, so that nothing stale is read.
+fn fingerprint(scripts: &[&Path]) -> String {
+    let text: Vec<u8> = scripts.iter().flat_map(|script| fs::read(script).unwrap()).collect();
     let hash = text.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     });

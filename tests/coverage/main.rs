@@ -6,6 +6,8 @@
 //! cargo xtask coverage                                                          # writes the table anew
 //! ```
 //!
+//! `ml` beside this file does the same with every operator of `ai.onnx.ml`.
+//!
 //! `node_cases.py` writes the cases to `target/` once; `node.tsv` beside this file is the table of
 //! what passes: case, state, reason. A state is `pass`, `refused` (the compiler says why) or `wrong`.
 //!
@@ -22,6 +24,7 @@
 
 mod cases;
 mod compare;
+mod ml;
 mod table;
 
 use std::{
@@ -49,7 +52,7 @@ fn no_node_case_that_passed_has_fallen() {
     // Models that contradict themselves make tract panic behind its fence; that is no news here.
     std::panic::set_hook(Box::new(|_| {}));
     let filter = std::env::var("CASES").unwrap_or_default();
-    let cases = Arc::new(Cases::load());
+    let cases = Arc::new(Cases::of("node_cases.py"));
     let wanted: Vec<usize> = (0..cases.all.len())
         .filter(|index| filter.split(',').any(|part| cases.all[*index].name.contains(part)))
         .collect();

@@ -39,10 +39,10 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
     run(bench)
 }
 
-/// Writes `node.tsv` with its summary, `estimators.tsv` and `networks.tsv` in `tests/coverage`.
+/// Writes `node.tsv` and `ml.tsv` with their summary, `estimators.tsv` and `networks.tsv` in `tests/coverage`.
 pub(crate) fn coverage() -> Result<()> {
     python::prepare()?;
-    step("running every node case", || {
+    step("running every node case, and every operator of `ai.onnx.ml`", || {
         let mut test = cargo(["test", "--release", "--workspace", "--test", "coverage"]);
         test.env("COVERAGE_WRITE", "1");
         run(test)

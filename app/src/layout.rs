@@ -98,9 +98,9 @@ pub(crate) struct Viewport {
 const ZOOM: Range<f64> = 240.0..60_000.0;
 
 impl Viewport {
-    /// The upper part of a drawing in a window of these proportions, at a size to read.
-    pub(crate) fn opening(drawing: &Layout, aspect: f64) -> Self {
-        let width = drawing.width.clamp(900.0, 1_600.0);
+    /// The upper part of a drawing in a window of so many pixels and these proportions, at a size to read.
+    pub(crate) fn opening(drawing: &Layout, pixels: f64, aspect: f64) -> Self {
+        let width = drawing.width.clamp(pixels, 1.6 * pixels).clamp(ZOOM.start, ZOOM.end);
         Self { x: (drawing.width - width) / 2.0, y: 0.0, width, height: width * aspect }
     }
 
@@ -158,6 +158,15 @@ mod tests {
     fn a_graph_of_nothing_and_edges_that_lead_back_do_no_harm() {
         assert_eq!(layout(0, &[]).places, []);
         assert_eq!(layout(2, &[(1, 0), (0, 9)]).places.len(), 2);
+    }
+
+    #[test]
+    fn a_small_drawing_opens_at_its_own_size_and_a_wide_one_no_smaller_than_can_be_read() {
+        let drawn = |width| Layout { places: vec![], width, height: 100.0 };
+
+        assert_eq!(Viewport::opening(&drawn(200.0), 600.0, 0.5).width, 600.0);
+        assert_eq!(Viewport::opening(&drawn(700.0), 600.0, 0.5).width, 700.0);
+        assert_eq!(Viewport::opening(&drawn(9_000.0), 600.0, 0.5).width, 960.0);
     }
 
     #[test]

@@ -38,8 +38,14 @@ pub(crate) fn Drawing(
     /// The chosen box.
     chosen: RwSignal<Option<usize>>,
 ) -> impl IntoView {
-    let view = RwSignal::new(Viewport::opening(&layout, ASPECT));
+    let view = RwSignal::new(Viewport::opening(&layout, 600.0, ASPECT));
     let window = NodeRef::<html::Div>::new();
+    let drawing = layout.clone();
+    Effect::new(move |_| {
+        if let Some(window) = window.get() {
+            view.set(Viewport::opening(&drawing, window.client_width().into(), ASPECT));
+        }
+    });
     // Where the pointer went down, in parts of the window.
     let held = StoredValue::new(None::<(f64, f64)>);
     let at = move |x: f64, y: f64| {

@@ -2,6 +2,8 @@
 //!
 //! Times are those of a caller on the same machine, so they are upper bounds of the server's.
 
+mod lists;
+
 use std::{
     fs,
     path::Path,
@@ -14,7 +16,6 @@ use serde_json::json;
 use shared::paths;
 use tests::{Client, Edge, eventually, fixtures};
 
-const LIST: Duration = Duration::from_millis(20);
 const GET: Duration = Duration::from_millis(5);
 const START: Duration = Duration::from_secs(1);
 /// Of the server's memory, for each model and service.
@@ -42,52 +43,20 @@ pub(crate) fn measure(models: usize, services: usize) {
         create(&edge.client().await, &image.id.to_string(), services).await;
         let created = began.elapsed();
         edge.stop();
-        let began = Instant::now();
         edge.restart();
-        let start = began.elapsed();
+        let start = edge.started_in();
         let client = edge.client().await;
         touch(&client).await;
         let full = resident_bytes(&edge);
 
         println!("## Scale: {models} models, {services} services\n");
-        println!("| what | p50 | slowest of {ROUNDS} | goal |\n|---|--:|--:|--:|");
         let account = &client.account;
         let some_service = "service-00007";
         let found = client.get(&paths::versioned(&account.service(some_service))).await.expect(200);
         let service_id = found.value()["id"].as_str().unwrap().to_owned();
         let manifest_id = image.manifest_id;
-        let lists = [
-            (account.models(), String::new()),
-            (account.models(), "&count=1000".to_owned()),
-            (account.models(), "&name=model-00042".to_owned()),
-            (account.models(), "&tag=team-13".to_owned()),
-            (account.models(), "&name=model-00042&tag=team-13".to_owned()),
-            (account.models(), "&search=set%201008".to_owned()),
-            (account.models(), "&search=nowhere-to-be-found".to_owned()),
-            (account.models(), "&$orderby=name".to_owned()),
-            (account.models(), "&$orderby=version%20desc".to_owned()),
-            (account.models(), "&$count=true".to_owned()),
-            (account.models(), "&$skip=90000".to_owned()),
-            (account.services(), String::new()),
-            (account.services(), format!("&serviceName={some_service}")),
-            (account.services(), format!("&modelId={}", model.id)),
-            (account.services(), "&modelName=base".to_owned()),
-            (account.services(), format!("&manifestId={manifest_id}")),
-            (account.services(), "&manifestName=base".to_owned()),
-            (account.services(), format!("&imageId={}", image.id)),
-            (account.services(), "&computeResourceId=here".to_owned()),
-            (account.services(), "&$orderby=name".to_owned()),
-            (account.services(), "&search=00042".to_owned()),
-            (account.services(), "&$count=true".to_owned()),
-            (account.operations(), "&state=Succeeded&operationType=Service".to_owned()),
-            (account.deployments(), String::new()),
-            (account.deployments(), format!("&serviceId={service_id}")),
-            (account.deployments(), format!("&serviceId={some_service}")),
-        ];
-        for (path, query) in &lists {
-            let path = format!("{}{query}", paths::versioned(path));
-            time(&client, &path, LIST, &mut missed).await;
-        }
+        lists::measure(&client, &lists::Known { model, image: image.clone(), service_id: service_id.clone() }, &mut missed).await;
+        println!("| what | p50 | slowest of {ROUNDS} | goal |\n|---|--:|--:|--:|");
         let newest = client.get(&paths::versioned(&account.models())).await.expect(200).value();
         let model_id = newest["value"][50]["id"].as_str().unwrap().parse().unwrap();
         for path in [

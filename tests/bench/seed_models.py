@@ -1,6 +1,7 @@
 """Puts many models into the store of a stopped server: seed_models.py STORE COUNT.
 
-One commit for all of them; through the API each would be a commit of its own.
+One commit for all of them; through the API each would be a commit of its own. All are tagged
+`production`, and those whose names come last hold a word that a walk by name meets late.
 """
 
 import json
@@ -15,15 +16,17 @@ account = connection.execute("SELECT id FROM accounts ORDER BY created_at LIMIT 
 now = int(time.time() * 1e6) - count
 models, tags = [], []
 for n in range(count):
-    name, tag = f"model-{n % (count // 10):05d}", f"team-{n % 97}"
+    place = n % (count // 10)
+    name, held = f"model-{place:05d}", [f"team-{n % 97}", "production"]
     key = str(uuid.uuid4())
     description = f"Number {n} of many, trained on data set {n % 1009}"
+    description += ", kept behind" if place * 10 >= count // 10 * 7 else ""
     models.append((
         key, account, name, n // (count // 10) + 1, f"https://models.example/{n}.onnx",
-        "application/octet-stream", description, json.dumps([tag]), now + n,
-        "\n".join([name, description.lower(), tag]),
+        "application/octet-stream", description, json.dumps(held, separators=(",", ":")), now + n,
+        "\n".join([name, description.lower(), *held]),
     ))
-    tags.append((tag, key))
+    tags.extend((tag, key) for tag in held)
 with connection:
     connection.executemany(
         "INSERT INTO models (id, account_id, name, version, url, mime_type, description, tags,"

@@ -19,7 +19,7 @@ pub(crate) const TABLE: Table = Table {
         Order::text("name", "r.service_name"),
         Order::text("state", "r.state"),
     ],
-    searched: false,
+    beside: &[],
 };
 
 /// Which deployments a list shows.

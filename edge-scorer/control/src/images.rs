@@ -49,7 +49,7 @@ pub(crate) const TABLE: Table = Table {
         Order::number("version", "r.version"),
         Order::text("state", "r.state"),
     ],
-    searched: true,
+    beside: &["name", "version", "state"],
 };
 
 /// Which images a list shows.

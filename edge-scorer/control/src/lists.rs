@@ -4,7 +4,8 @@
 //! behind it: rows that come and go elsewhere neither repeat nor hide others.
 //!
 //! The rows of a page are chosen from indexes alone ([`select`]); only then are they read. A word is
-//! looked up in an index of trigrams ([`words`]).
+//! looked up in an index of trigrams ([`words`]), and where that names many rows, in the texts of all
+//! of them ([`scan`]).
 //!
 //! # Invariants
 //! - The order ends in something that no two rows share: the key or the id.
@@ -12,10 +13,10 @@
 //! - No statement looks at every row of a table: `select`'s tests ask SQLite how it would run each.
 //!
 //! # Deliberately absent
-//! - Promises for words that most of a long list holds, in an order other than the newest first,
-//!   where all that hold it come last: those rows are walked through.
+//! - Promises for words that very many rows hold in lists of millions: their texts are all read.
 
 mod asked;
+mod scan;
 mod select;
 mod words;
 
@@ -24,6 +25,7 @@ use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
 
 use crate::{AccountAccess, ControlError, store::Store};
 use asked::{Asked, Cursor};
+use scan::Place;
 use select::{Selection, Way};
 pub(crate) use words::{Grams, grams};
 
@@ -75,8 +77,8 @@ pub(crate) struct Table {
     pub(crate) rows: Rows,
     /// What `$orderby` may name; the first is the default, newest first.
     pub(crate) orders: &'static [Order],
-    /// Whether `r.search` has an index of words.
-    pub(crate) searched: bool,
+    /// What stands beside the texts that are searched, in this order; empty where nothing is.
+    pub(crate) beside: &'static [&'static str],
 }
 
 /// What tells the rows of a table apart, and where they are chosen.
@@ -119,17 +121,32 @@ pub(crate) async fn page<T>(
     conditions: &Conditions<'_>,
     read: impl Fn(&SqliteRow) -> Result<T, ControlError>,
 ) -> Result<Listed<T>, ControlError> {
-    let asked = Asked::read(table, query)?;
-    let selection = Selection::new(table, &account.account_id, account.number, conditions);
-    let way = selection.way(store, &asked).await?;
+    tagged_page(store, table, query, account, (conditions, None), read).await
+}
 
-    let mut rows = Vec::new();
-    if let Some(mut glance) = selection.glance(&asked, &way) {
-        rows = glance.build().fetch_all(store.read()).await?;
-    }
-    if rows.len() as u64 <= asked.limit && way != Way::Nowhere {
-        rows = selection.rows(&asked, &way).build().fetch_all(store.read()).await?;
-    }
+/// As [`page`]; `tag` is all that the conditions name, if it is one.
+pub(crate) async fn tagged_page<T>(
+    store: &Store,
+    table: &Table,
+    query: &ListQuery,
+    account: &AccountAccess,
+    (conditions, tag): (&Conditions<'_>, Option<&str>),
+    read: impl Fn(&SqliteRow) -> Result<T, ControlError>,
+) -> Result<Listed<T>, ControlError> {
+    let asked = Asked::read(table, query)?;
+    let selection = Selection::new(table, &account.account_id, account.number, conditions, tag);
+    let (mut rows, total) = match selection.way(store, &asked).await? {
+        Way::Nowhere => (Vec::new(), 0),
+        Way::Scan => scanned(store, &selection, &asked).await?,
+        way => {
+            let rows = selection.rows(&asked, &way).build().fetch_all(store.read()).await?;
+            let total = match asked.wants_total {
+                true => selection.count(store, &asked, &way).await?,
+                false => 0,
+            };
+            (rows, total)
+        }
+    };
 
     let has_more = rows.len() as u64 > asked.limit;
     rows.truncate(usize::try_from(asked.limit).unwrap_or(usize::MAX));
@@ -139,17 +156,43 @@ pub(crate) async fn page<T>(
         }
         _ => None,
     };
-    let count = match asked.wants_total {
-        true => Some(selection.count(store, &asked, &way).await?),
-        false => None,
-    };
     let value = rows.iter().map(read).collect::<Result<_, _>>()?;
-    Ok(Listed { value, next, count })
+    Ok(Listed { value, next, count: asked.wants_total.then_some(total) })
+}
+
+/// The rows of a page whose word is common, and how many there are in all pages if that is wanted.
+async fn scanned(
+    store: &Store,
+    selection: &Selection<'_>,
+    asked: &Asked<'_>,
+) -> Result<(Vec<SqliteRow>, u64), ControlError> {
+    let mut rows = Vec::new();
+    if let Some(mut glance) = selection.glance(asked, &Way::Scan) {
+        rows = glance.build().fetch_all(store.read()).await?;
+    }
+    let is_whole = rows.len() as u64 > asked.limit;
+    if is_whole && !asked.wants_total {
+        return Ok((rows, 0));
+    }
+
+    let place = (!is_whole).then(|| Place::new(asked, selection.field(asked)));
+    let wanted = selection.wanted(store, asked, asked.search.as_deref().unwrap_or_default());
+    let wanted = wanted.await?;
+    // What is found and what is then read are of one moment.
+    let mut moment = store.read().begin().await?;
+    let texts = selection.texts().build().fetch_all(&mut *moment).await?;
+    let look = move || scan::scan(&texts, &wanted, place.as_ref());
+    let found = tokio::task::spawn_blocking(look).await.map_err(ControlError::internal)??;
+    if !is_whole {
+        rows = selection.of_keys(asked, &found.page).build().fetch_all(&mut *moment).await?;
+    }
+    moment.commit().await?;
+    Ok((rows, found.total))
 }
 
 /// What `search` looks in: names, tags and descriptions in lower case, a line each.
 pub(crate) fn searchable<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let lines: Vec<_> = parts.into_iter().map(str::to_lowercase).collect();
-    // The tokenizer of the index stops at a NUL.
-    lines.join("\n").replace('\0', " ")
+    // The tokenizer of the index stops at a NUL; the others stand between texts.
+    lines.join("\n").replace(['\0', scan::ROW, scan::FIELD], " ")
 }

@@ -26,7 +26,7 @@ pub(crate) const TABLE: Table = Table {
         Order::number("updatedAt", "r.key"),
         Order::number("version", "r.version"),
     ],
-    searched: true,
+    beside: &["name", "version"],
 };
 
 /// Which manifests a list shows.

@@ -44,7 +44,7 @@ const TABLE: Table = Table {
         Order::number("updatedAt", "r.key"),
         Order::number("version", "r.version"),
     ],
-    searched: true,
+    beside: &["name", "version", "tags"],
 };
 
 /// The same rows through the index of tags.
@@ -167,7 +167,9 @@ impl Control {
         account.require(Action::Read)?;
         let table = table(filter);
         let conditions = |builder: &mut QueryBuilder<Sqlite>| narrow(builder, filter);
-        lists::page(&self.inner.store, table, query, account, &conditions, model).await
+        let tag = filter.tag.as_deref().filter(|_| filter.name.is_none());
+        let narrowed = (&conditions as &lists::Conditions<'_>, tag);
+        lists::tagged_page(&self.inner.store, table, query, account, narrowed, model).await
     }
 
     /// One model.

@@ -32,7 +32,7 @@ pub(crate) const TABLE: Table = Table {
         Order::text("state", "r.state"),
         Order::number("updatedAt", "r.created_at"),
     ],
-    searched: false,
+    beside: &[],
 };
 
 /// Which operations a list shows.

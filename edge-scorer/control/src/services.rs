@@ -42,7 +42,7 @@ pub(crate) const TABLE: Table = Table {
         Order::number("updatedAt", "r.updated_at"),
         Order::text("state", "r.state"),
     ],
-    searched: true,
+    beside: &["name", "updated_at", "state"],
 };
 
 /// Which services a list shows.

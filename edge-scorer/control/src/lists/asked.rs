@@ -78,7 +78,7 @@ impl<'a> Asked<'a> {
             Some(token) => Some(Cursor::decode(token, order, descending)?),
         };
         let search = query.search.as_deref().filter(|text| !text.is_empty());
-        if search.is_some() && !table.searched {
+        if search.is_some() && table.beside.is_empty() {
             return Err(ControlError::invalid("this list cannot be searched", "Use its filters."));
         }
         let given = cursor.as_ref().map_or(0, |cursor| cursor.g);
@@ -150,7 +150,10 @@ fn spelled(order: &Order, descending: bool) -> String {
 }
 
 fn number(name: &str, text: &str, least: u64) -> Result<u64, ControlError> {
-    text.parse().ok().filter(|number| *number >= least).ok_or_else(|| {
+    // `parse` would take a sign.
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| digits && *number >= least);
+    number.ok_or_else(|| {
         ControlError::invalid(
             format!("`{name}` is a whole number from {least} on, not `{text}`"),
             format!("Send `{name}=100`, or leave it out."),

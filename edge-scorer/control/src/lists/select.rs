@@ -2,13 +2,19 @@
 
 use sqlx::{QueryBuilder, Sqlite};
 
-use super::{Asked, Conditions, Grams, Rows, Table, grams};
+use super::{
+    Asked, Conditions, Rows, Table,
+    scan::{Keys, Wanted},
+    words::all_grams,
+};
 use crate::{ControlError, store::Store};
 
-/// Rows that are sorted without a second thought.
-const FEW: i64 = 5_000;
+/// Rows that are looked at one by one, and sorted, without a second thought.
+const FEW: i64 = 2_000;
 /// Rows in the wanted order that are looked at in the hope that enough of them hold a word.
-const GLANCE: u64 = 4_000;
+const GLANCE: u64 = 2_000;
+/// Keys whose texts lie in one row: this power of two.
+const CHUNK: u32 = 7;
 
 /// The rows of an account that a list is about.
 pub(super) struct Selection<'a> {
@@ -17,6 +23,8 @@ pub(super) struct Selection<'a> {
     number: i64,
     conditions: &'a Conditions<'a>,
     filtered: bool,
+    /// The tag that is all the conditions name.
+    tag: Option<&'a str>,
 }
 
 /// How the rows are found.
@@ -26,8 +34,8 @@ pub(super) enum Way {
     Walk,
     /// The index of words names few: those are sorted.
     Sort(String),
-    /// The index of words names many, the newest first.
-    Newest(String),
+    /// In the texts of all rows.
+    Scan,
     /// There are none.
     Nowhere,
 }
@@ -41,46 +49,65 @@ impl<'a> Selection<'a> {
         account_id: &'a str,
         number: i64,
         conditions: &'a Conditions<'a>,
+        tag: Option<&'a str>,
     ) -> Self {
         let mut scratch = QueryBuilder::new("");
         conditions(&mut scratch);
         let filtered = table.rows == Rows::Tagged || !scratch.sql().as_str().is_empty();
-        Self { table, account_id, number, conditions, filtered }
+        Self { table, account_id, number, conditions, filtered, tag }
     }
 
     /// Decides how to find what is asked for.
     pub(super) async fn way(&self, store: &Store, asked: &Asked<'_>) -> Result<Way, ControlError> {
         let Some(word) = &asked.search else { return Ok(Way::Walk) };
-        let expression = match grams(store, self.table.name, word).await? {
-            Grams::Nowhere => return Ok(Way::Nowhere),
-            Grams::Unknown => return Ok(Way::Walk),
-            Grams::Match(expression) => expression,
-        };
+        if let Some(expression) = all_grams(word) {
+            let mut some = self.some_matching(&expression);
+            match some.build_query_scalar::<i64>().fetch_one(store.read()).await? {
+                0 => return Ok(Way::Nowhere),
+                few if few <= FEW => return Ok(Way::Sort(expression)),
+                _ => {}
+            }
+        }
+        if self.filtered {
+            let mut some = self.some_filtered(asked);
+            let found: i64 = some.build_query_scalar().fetch_one(store.read()).await?;
+            if found <= FEW {
+                return Ok(Way::Walk);
+            }
+        }
+        Ok(Way::Scan)
+    }
+
+    /// Counts rows that the index of words names, until they are too many.
+    fn some_matching(&self, expression: &str) -> Statement {
         let mut some = Statement::new("SELECT count(*) FROM (SELECT 1 FROM ");
         some.push(self.table.name).push("_words w WHERE ");
-        self.matching(&mut some, &expression);
+        self.matching(&mut some, expression);
         some.push(format!(" LIMIT {})", FEW + 1));
-        let found: i64 = some.build_query_scalar().fetch_one(store.read()).await?;
-        Ok(match found {
-            0 => Way::Nowhere,
-            few if few <= FEW => Way::Sort(expression),
-            _ if self.filtered => Way::Walk,
-            _ if self.is_by_key(asked) && asked.descending => Way::Newest(expression),
-            _ => Way::Sort(expression),
-        })
+        some
+    }
+
+    /// Counts rows that meet the conditions, until they are too many.
+    fn some_filtered(&self, asked: &Asked<'_>) -> Statement {
+        let mut some = Statement::new("SELECT count(*) FROM (SELECT 1 FROM ");
+        some.push(self.from()).push(" WHERE ");
+        self.of_account(&mut some, asked);
+        (self.conditions)(&mut some);
+        some.push(format!(" LIMIT {})", FEW + 1));
+        some
     }
 
     /// Rows in the wanted order, as many as may well be enough, of which those that hold a common
     /// word are chosen. Whoever gets fewer than a page has to ask again.
     pub(super) fn glance(&self, asked: &Asked<'_>, way: &Way) -> Option<Statement> {
-        let common = matches!(way, Way::Sort(_)) && !self.filtered && asked.skip == 0;
-        if !common {
+        if *way != Way::Scan || asked.skip + asked.limit > GLANCE / 2 {
             return None;
         }
         let word = asked.search.clone()?;
         let mut statement = self.open(asked);
         statement.push(" FROM ").push(self.from()).push(" WHERE ");
         self.of_account(&mut statement, asked);
+        (self.conditions)(&mut statement);
         self.behind_cursor(&mut statement, asked);
         self.order_by(&mut statement, asked);
         statement.push(format!(" LIMIT {GLANCE}"));
@@ -88,6 +115,9 @@ impl<'a> Selection<'a> {
         statement.push(" WHERE instr(r.search, ").push_bind(word).push(") > 0");
         read_order(&mut statement, asked);
         statement.push(" LIMIT ").push_bind((asked.limit + 1).cast_signed());
+        if asked.skip > 0 {
+            statement.push(" OFFSET ").push_bind(asked.skip.cast_signed());
+        }
         Some(statement)
     }
 
@@ -132,7 +162,7 @@ impl<'a> Selection<'a> {
         let (table, key) = (self.table, self.key());
         statement.push(" FROM ");
         match way {
-            Way::Walk | Way::Nowhere => {
+            Way::Walk | Way::Scan | Way::Nowhere => {
                 statement.push(self.from());
                 if asked.search.is_some() {
                     statement.push(self.text_join());
@@ -151,11 +181,6 @@ impl<'a> Selection<'a> {
                     statement.push_bind(self.number);
                 }
             }
-            Way::Newest(expression) => {
-                statement.push(table.name).push("_words w CROSS JOIN ").push(self.from());
-                statement.push(format!(" WHERE {key} = w.rowid AND "));
-                self.matching(statement, expression);
-            }
         }
         (self.conditions)(statement);
         if let Some(word) = &asked.search {
@@ -166,6 +191,65 @@ impl<'a> Selection<'a> {
         if *way == Way::Nowhere {
             statement.push(" AND FALSE");
         }
+    }
+
+    /// The texts of all rows.
+    pub(super) fn texts(&self) -> Statement {
+        let mut statement =
+            Statement::new(format!("SELECT text FROM {}_text WHERE chunk >= ", self.table.name));
+        let (first, end) = self.keys();
+        statement.push_bind(first >> CHUNK);
+        statement.push(" AND chunk < ").push_bind(end >> CHUNK);
+        statement
+    }
+
+    /// What texts must hold, beside the word: what the conditions name.
+    pub(super) async fn wanted(
+        &self,
+        store: &Store,
+        asked: &Asked<'_>,
+        word: &str,
+    ) -> Result<Wanted, ControlError> {
+        let mut wanted = Wanted { word: word.to_owned(), tag: None, keys: None };
+        if let Some(tag) = self.tag {
+            wanted.tag = Some(tag.to_owned());
+        } else if self.filtered {
+            let mut statement = self.filtered_keys(asked);
+            let keys: Option<String> =
+                statement.build_query_scalar().fetch_one(store.read()).await?;
+            wanted.keys = Some(Keys::read(&keys.unwrap_or_default())?);
+        }
+        Ok(wanted)
+    }
+
+    /// The keys of all rows that meet the conditions.
+    fn filtered_keys(&self, asked: &Asked<'_>) -> Statement {
+        let mut statement = Statement::new(format!("SELECT group_concat({}) FROM ", self.key()));
+        statement.push(self.from()).push(" WHERE ");
+        self.of_account(&mut statement, asked);
+        (self.conditions)(&mut statement);
+        statement
+    }
+
+    /// The rows with these keys, as far as they are still there.
+    pub(super) fn of_keys(&self, asked: &Asked<'_>, keys: &[i64]) -> Statement {
+        let column = asked.order.column.replace("t.", "r.");
+        let mut statement = Statement::new(format!(
+            "SELECT {}, p.order_value FROM (SELECT r.key AS place, r.id AS id, \
+             {column} AS order_value FROM (SELECT value FROM json_each(",
+            self.table.columns
+        ));
+        statement.push_bind(format!("{keys:?}"));
+        statement.push(format!(")) k CROSS JOIN {} r WHERE r.key = k.value", self.table.name));
+        self.close(&mut statement);
+        read_order(&mut statement, asked);
+        statement
+    }
+
+    /// Which of the fields beside the texts is ordered by; `None`: the key.
+    pub(super) fn field(&self, asked: &Asked<'_>) -> Option<usize> {
+        let name = asked.order.column.split('.').next_back();
+        self.table.beside.iter().position(|field| Some(*field) == name)
     }
 
     /// The index of words, called `w`, within the account.

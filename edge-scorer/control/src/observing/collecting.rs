@@ -22,7 +22,7 @@ const TABLE: Table = Table {
     joins: "",
     rows: Rows::Plain,
     orders: &[Order::number("createdAt", "r.created_at")],
-    searched: false,
+    beside: &[],
 };
 
 /// Lines on their way to a file, by service.

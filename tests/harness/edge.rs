@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Mutex, mpsc},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use shared::Bootstrap;
@@ -24,6 +24,7 @@ pub struct Edge {
     folder: tempfile::TempDir,
     flags: Vec<String>,
     process: Option<Child>,
+    started_in: Duration,
     /// What it says on stdout after its first line.
     lines: Mutex<Option<mpsc::Receiver<String>>>,
 }
@@ -50,6 +51,7 @@ impl Edge {
             folder: tempfile::tempdir().unwrap(),
             flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
             process: None,
+            started_in: Duration::ZERO,
             lines: Mutex::new(None),
         };
         edge.restart();
@@ -67,6 +69,7 @@ impl Edge {
             folder,
             flags: Vec::new(),
             process: None,
+            started_in: Duration::ZERO,
             lines: Mutex::new(None),
         };
         edge.restart();
@@ -76,6 +79,7 @@ impl Edge {
     /// Starts it again on the same folder; it must not be running.
     pub fn restart(&mut self) {
         assert!(self.process.is_none(), "the server is still running");
+        let began = Instant::now();
         let log = fs::File::options().create(true).append(true).open(self.log_path()).unwrap();
         let mut process = Command::new(binary())
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
@@ -96,6 +100,8 @@ impl Edge {
             lines.by_ref().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
         });
         let first = receiver.recv_timeout(PATIENCE);
+        // What it waited for a core that others had is not its own time.
+        self.started_in = began.elapsed().saturating_sub(waited_for_a_core(process.id()));
         self.process = Some(process);
         self.lines = Mutex::new(Some(receiver));
 
@@ -105,6 +111,11 @@ impl Edge {
         let url = line.strip_prefix("listening on ");
         let url = url.unwrap_or_else(|| panic!("its first line is `{line}`")).trim();
         url.trim_end_matches('/').clone_into(&mut self.url);
+    }
+
+    /// How long the last start took until it listened.
+    pub fn started_in(&self) -> Duration {
+        self.started_in
     }
 
     /// The rest of the next line on stdout that begins with `words`.
@@ -205,6 +216,13 @@ impl Drop for Edge {
             }
         }
     }
+}
+
+/// How long the main thread of a process was ready to run and did not.
+fn waited_for_a_core(process: u32) -> Duration {
+    let line = fs::read_to_string(format!("/proc/{process}/schedstat")).unwrap_or_default();
+    let waited = line.split_whitespace().nth(1).and_then(|nanoseconds| nanoseconds.parse().ok());
+    Duration::from_nanos(waited.unwrap_or(0))
 }
 
 /// Ends what a server left: its compile children are in its process group.

@@ -33,6 +33,8 @@ pub(super) fn supervise(arguments: &CompileArguments) -> Result<u8, Failure> {
     };
     let program = std::env::current_exe().map_err(begin)?;
     let mut command = Command::new(program);
+    // The allocator would set memory aside before the process limits itself.
+    command.env("MIMALLOC_ARENA_RESERVE", "0");
     let mut told = false;
     for argument in std::env::args_os().skip(1) {
         let is_subcommand = !told && argument == "compile";
@@ -69,8 +71,8 @@ fn wait(mut child: Child, arguments: &CompileArguments) -> io::Result<End> {
             return Ok(End::Itself(status));
         }
         let left = time.saturating_sub(begun.elapsed());
-        // What the allocator set aside beforehand escapes the process's own limit, so what it
-        // really uses is looked at too.
+        // What was there before the process limited itself escapes its limit, so what it really
+        // uses is looked at too.
         let too_large = resident_bytes(child.id()).is_some_and(|bytes| bytes > arguments.memory.0);
         if left.is_zero() || too_large {
             child.kill()?;

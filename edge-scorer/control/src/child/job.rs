@@ -106,6 +106,10 @@ impl Refusal {
         }
     }
 
+    pub(crate) fn memory(limit: u64) -> Self {
+        Self::limit(format!("{} of memory to compile in", bytes(limit)))
+    }
+
     pub(crate) fn limit(message: impl Into<String>) -> Self {
         Self {
             code: ErrorCode::LimitExceeded,
@@ -128,4 +132,14 @@ impl From<Refusal> for ControlError {
             _ => Self::internal(message),
         }
     }
+}
+
+/// A limit as an operator writes it: in the largest unit that it is a multiple of.
+fn bytes(limit: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let unit = units.iter().find(|(shift, _)| limit > 0 && limit.is_multiple_of(1 << shift));
+    unit.map_or_else(
+        || format!("{limit} bytes"),
+        |(shift, name)| format!("{} {name}", limit >> shift),
+    )
 }

@@ -97,6 +97,8 @@ impl Children {
             .args(arguments)
             .arg(&path)
             .env_clear()
+            // The allocator would set memory aside before the child limits itself.
+            .env("MIMALLOC_ARENA_RESERVE", "0")
             .current_dir(&job.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -107,6 +109,7 @@ impl Children {
         let mut lines = child.stderr.take().map(|stderr| BufReader::new(stderr).split(b'\n'));
         let mut logged = 0;
         let mut last_line = String::new();
+        let mut starved = false;
         let ended = tokio::time::timeout(self.time, async {
             while let Some(Ok(Some(line))) = match &mut lines {
                 Some(lines) => Some(lines.next_segment().await),
@@ -117,6 +120,7 @@ impl Children {
                 if logged <= LOG_BYTES {
                     log(&line);
                 }
+                starved |= line.contains("memory allocation of") || line.contains("out of memory");
                 last_line = line;
             }
             child.wait().await
@@ -135,17 +139,16 @@ impl Children {
         let outcome = outcome.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let outcome = match outcome {
             Some(outcome) if status.success() => outcome,
-            _ => Outcome::Refused(self.how_it_died(status, &last_line)),
+            _ => Outcome::Refused(self.how_it_died(status, starved, &last_line)),
         };
         Ok(Finished { outcome, job, _folder: folder })
     }
 
-    fn how_it_died(&self, status: ExitStatus, last_line: &str) -> Refusal {
+    fn how_it_died(&self, status: ExitStatus, starved: bool, last_line: &str) -> Refusal {
         const SIGXCPU: i32 = 24;
         const SIGXFSZ: i32 = 25;
-        let gib = self.limits.memory_bytes >> 30;
-        if last_line.contains("memory allocation of") || last_line.contains("out of memory") {
-            return Refusal::limit(format!("{gib} GiB of memory to compile in"));
+        if starved {
+            return Refusal::memory(self.limits.memory_bytes);
         }
         match status.signal() {
             Some(SIGXCPU) => Refusal::limit(format!("{} s of compile time", self.time.as_secs())),

@@ -52,11 +52,30 @@ fn limit(job: &Job) -> std::io::Result<()> {
         let value = value.min(hard);
         resource.set(value, value)
     };
-    set(Resource::AS, limits.memory_bytes)?;
+    // The program itself is mapped already, and is not what the limit is about.
+    set(Resource::AS, address_space("VmSize:").saturating_add(limits.memory_bytes))?;
     set(Resource::CPU, limits.seconds.saturating_mul(2).max(1))?;
     set(Resource::FSIZE, limits.module_bytes.saturating_mul(8))?;
     set(Resource::CORE, 0)?;
     set(Resource::NOFILE, 64)
+}
+
+/// Address space of this process as `line` of its status tells it; 0 where the system does not.
+fn address_space(line: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let value = status.lines().find_map(|found| found.strip_prefix(line));
+    let kilobytes = value.and_then(|value| value.trim().strip_suffix("kB")?.trim().parse().ok());
+    kilobytes.unwrap_or(0_u64).saturating_mul(1_024)
+}
+
+/// What cannot be decoded for want of memory looks as if it were damaged.
+fn explained(job: &Job, length: usize, refusal: Refusal) -> Refusal {
+    let limit = Resource::AS.get_soft().unwrap_or(u64::MAX);
+    let starved = address_space("VmPeak:").saturating_add(length as u64) > limit;
+    if starved && refusal.code == ErrorCode::UnsupportedModel {
+        return Refusal::memory(job.limits.memory_bytes);
+    }
+    refusal
 }
 
 fn work(job: &Job) -> Result<Outcome, Refusal> {
@@ -65,23 +84,27 @@ fn work(job: &Job) -> Result<Outcome, Refusal> {
         bytes = unpack(job, &bytes)?;
         write(&job.unpacked(), &bytes)?;
     }
-    let format = format_of(&bytes);
+    look_at(job, &bytes).map_err(|refusal| explained(job, bytes.len(), refusal))
+}
+
+fn look_at(job: &Job, bytes: &[u8]) -> Result<Outcome, Refusal> {
+    let format = format_of(bytes);
     match &job.task {
-        Task::Read => Ok(Outcome::Read(read_model(&bytes, format)?)),
-        Task::Draw => draw(&bytes, format),
-        Task::BuildPortable => build_portable(job, &bytes, format),
+        Task::Read => Ok(Outcome::Read(read_model(bytes, format)?)),
+        Task::Draw => draw(bytes, format),
+        Task::BuildPortable => build_portable(job, bytes, format),
         Task::Build { profile } if format == Format::Wasm => {
             log("the source is a hand-written module");
             let _ = profile;
-            let signature = engine::read_signature(&bytes).map_err(module_refusal)?;
-            precompile(job, &bytes, Trust::HandWritten)?;
-            write(&job.module(), &bytes)?;
+            let signature = engine::read_signature(bytes).map_err(module_refusal)?;
+            precompile(job, bytes, Trust::HandWritten)?;
+            write(&job.module(), bytes)?;
             Ok(Outcome::Built { signature, compiled_here: false })
         }
-        Task::Build { profile } => build(job, &bytes, format, *profile),
+        Task::Build { profile } => build(job, bytes, format, *profile),
         Task::Precompile { compiled_here } => {
             let trust = if *compiled_here { Trust::Compiled } else { Trust::HandWritten };
-            precompile(job, &bytes, trust)?;
+            precompile(job, bytes, trust)?;
             Ok(Outcome::Precompiled)
         }
     }

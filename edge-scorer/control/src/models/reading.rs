@@ -34,12 +34,17 @@ impl Control {
             Outcome::Refused(refusal) => Reading::Refused(refusal),
             other => return Err(ControlError::internal(format!("a child answered {other:?}"))),
         };
-        if let Reading::Refused(refusal) = &reading
-            && refusal.code == ErrorCode::Internal
-        {
-            // Ours, not the model's: ask again the next time.
-            tracing::error!(sha256, message = refusal.message, "a model could not be read");
-            return Ok(reading);
+        if let Reading::Refused(refusal) = &reading {
+            match refusal.code {
+                // Ours, not the model's: ask again the next time.
+                ErrorCode::Internal => {
+                    tracing::error!(sha256, message = refusal.message, "a model could not be read");
+                    return Ok(reading);
+                }
+                // Another start may allow more, and a quieter machine may be quicker.
+                ErrorCode::LimitExceeded => return Ok(reading),
+                _ => {}
+            }
         }
         let text = serde_json::to_string(&reading).map_err(ControlError::internal)?;
         // Kept for the next time, whoever asks: no change by this request.

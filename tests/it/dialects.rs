@@ -1,12 +1,14 @@
 //! Every dialect that scores: what goes in, what comes out, and in which encoding.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 
-use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use flate2::read::GzDecoder;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use shared::paths;
 use tests::{Answer, Client, Edge, fixtures};
+
+use crate::packing::{Block, gzip, zstd_frame};
 
 /// A service, and somebody who has nothing but its key.
 struct Desk {
@@ -148,22 +150,17 @@ async fn bodies_may_be_packed_and_bombs_are_refused() {
     let desk = Desk::with("iris", "iris_logistic").await;
     let score = paths::score("iris");
     let document = json!({ "data": vec![SETOSA; 500] });
-    let pack = |bytes: &[u8]| {
-        let mut packer = GzEncoder::new(Vec::new(), Compression::best());
-        packer.write_all(bytes).unwrap();
-        packer.finish().unwrap()
-    };
     let packed = |body: Vec<u8>, coding: &'static str| {
         let request = desk.request(&score).header("content-type", "application/json");
         request.header("content-encoding", coding).body(body)
     };
 
     let plain = desk.post(&score, &document).await.expect(200);
-    let asked = packed(pack(document.to_string().as_bytes()), "gzip");
+    let asked = packed(gzip(document.to_string().as_bytes()), "gzip");
     let asked = desk.send(asked.header("accept-encoding", "gzip")).await.expect(200);
     let mut bomb = b"{\"data\": [".to_vec();
     bomb.resize(17 << 20, b' ');
-    let bomb = desk.send(packed(pack(&bomb), "gzip")).await.expect(413);
+    let bomb = desk.send(packed(gzip(&bomb), "gzip")).await.expect(413);
     desk.send(packed(b"no gzip".to_vec(), "gzip")).await.expect(400);
     let zstd = zstd_frame(&[Block::Raw(document.to_string().as_bytes())]);
     assert_eq!(desk.send(packed(zstd, "zstd")).await.expect(200).body, plain.body);
@@ -181,29 +178,6 @@ async fn bodies_may_be_packed_and_bombs_are_refused() {
     GzDecoder::new(asked.body.as_slice()).read_to_end(&mut unpacked).unwrap();
     assert_eq!(unpacked, plain.body);
     assert!(bomb.text().contains("16777216"), "{}", bomb.text());
-}
-
-/// What a frame of Zstandard (RFC 8878, section 3.1.1) is made of.
-#[derive(Clone, Copy)]
-enum Block<'a> {
-    Raw(&'a [u8]),
-    Repeated(u8, u32),
-}
-
-/// A frame whose blocks hold bytes as they are, or one byte many times.
-fn zstd_frame(blocks: &[Block<'_>]) -> Vec<u8> {
-    // The magic number, no flags, a window of 128 KiB.
-    let mut frame = vec![0x28, 0xB5, 0x2F, 0xFD, 0x00, 0x38];
-    for (index, block) in blocks.iter().enumerate() {
-        let (kind, size, content) = match block {
-            Block::Raw(bytes) => (0, u32::try_from(bytes.len()).unwrap(), *bytes),
-            Block::Repeated(byte, times) => (1, *times, std::slice::from_ref(byte)),
-        };
-        let last = u32::from(index + 1 == blocks.len());
-        frame.extend_from_slice(&(size << 3 | kind << 1 | last).to_le_bytes()[..3]);
-        frame.extend_from_slice(content);
-    }
-    frame
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::{
     Deployment, Image, Manifest, Model, OperationState, OperationType, Page, Service, paths,
 };
-use tests::{Edge, fixtures};
+use tests::{Client, Edge, fixtures};
 
 #[tokio::test]
 async fn a_model_is_uploaded_packed_deployed_scored_and_deleted() {
@@ -113,6 +113,63 @@ async fn the_swagger_document_describes_a_request_that_works() {
     let answer = client.score("cancer", &published.keys.primary_key, example).await.expect(200);
     let promised = &swagger["definitions"]["ServiceOutput"]["example"];
     assert_eq!(shape(&answer.value()), shape(promised), "{} {promised}", answer.text());
+}
+
+#[tokio::test]
+async fn every_address_follows_from_the_ones_that_answers_hold() {
+    let edge = Edge::start();
+    let client = edge.client().await;
+    let published = client.publish("iris", &fixtures::onnx("iris_logistic")).await;
+    let b = edge.bootstrap();
+    let account = paths::account_arm_id(&b.subscription_id, &b.resource_group, &b.account);
+    let account = client.get(&paths::versioned(&account)).await.expect(200).value();
+
+    // The account says where its description is; less the last segment that is its base address.
+    let location = account["properties"]["modelManagementSwaggerLocation"].as_str().unwrap();
+    let swagger = client.get(location).await.expect(200).value();
+    let (base, _) = location.rsplit_once('/').unwrap();
+    let described = format!(
+        "{}://{}{}",
+        swagger["schemes"][0].as_str().unwrap(),
+        swagger["host"].as_str().unwrap(),
+        swagger["basePath"].as_str().unwrap()
+    );
+    assert_eq!(described, base);
+    let lists: Vec<_> = swagger["paths"].as_object().unwrap().iter().collect();
+    let lists = lists.iter().filter(|(path, one)| one["get"].is_object() && !path.contains('{'));
+    let mut called = Vec::new();
+    for (path, one) in lists {
+        // Streams of events have no end.
+        let produces = one["get"]["produces"].to_string();
+        if !produces.contains("event-stream") {
+            client.get(&paths::versioned(&format!("{base}{path}"))).await.expect(200);
+            called.push(path.as_str());
+        }
+    }
+    for path in ["/models", "/manifests", "/images", "/services", "/deployments", "/operations"] {
+        assert!(called.contains(&path), "{path} is not among {called:?}");
+    }
+
+    // The service says where it scores; its description lies beside that.
+    let services: Page<Service> =
+        client.get(&paths::versioned(&format!("{base}/services"))).await.expect(200).json();
+    let scoring = services.value[0].scoring_uri.clone().unwrap();
+    assert!(scoring.starts_with(&edge.url), "{scoring}");
+    let (beside, _) = scoring.rsplit_once('/').unwrap();
+    let mut caller = Client::anonymous(&edge.url);
+    caller.token = published.keys.secondary_key;
+    let swagger = caller.get(&format!("{beside}/swagger.json")).await.expect(200).value();
+    let described = format!(
+        "{}://{}{}",
+        swagger["schemes"][0].as_str().unwrap(),
+        swagger["host"].as_str().unwrap(),
+        swagger["basePath"].as_str().unwrap()
+    );
+    assert_eq!(described.trim_end_matches('/'), beside);
+    let example = &swagger["definitions"]["ServiceInput"]["example"];
+    let scored = caller.post(&format!("{beside}/score"), example).await.expect(200);
+    let promised = &swagger["definitions"]["ServiceOutput"]["example"];
+    assert_eq!(shape(&scored.value()), shape(promised), "{}", scored.text());
 }
 
 #[tokio::test]

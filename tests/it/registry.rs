@@ -13,6 +13,14 @@ use serde_json::{Value, json};
 use shared::{ErrorCode, Image, OperationState};
 use tests::{Client, Edge, fixtures};
 
+const USER: &str = "edge";
+const PASSWORD: &str = "registry-passphrase-31";
+/// `USER:PASSWORD` as HTTP sends it, and the same with the wrong one.
+const SENT: &str = "ZWRnZTpyZWdpc3RyeS1wYXNzcGhyYXNlLTMx";
+const WRONG: &str = "not-the-passphrase";
+const WRONG_SENT: &str = "ZWRnZTpub3QtdGhlLXBhc3NwaHJhc2U=";
+const PASSWORD_BCRYPT: &str = "$2b$04$abcdefghijklmnopqrstuu1vtfvQppP29z/R2l37ymTt0aDKQLZj6";
+
 /// A registry on a folder of its own.
 struct Registry {
     host: String,
@@ -23,11 +31,23 @@ struct Registry {
 impl Registry {
     /// Starts `docker-registry`; `cargo xtask test` installs it.
     fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), "")
+    }
+
+    /// Starts one that wants [`USER`] and [`PASSWORD`].
+    fn guarded() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let passwords = folder.path().join("passwords");
+        fs::write(&passwords, format!("{USER}:{PASSWORD_BCRYPT}\n")).unwrap();
+        let auth = format!("auth:\n  htpasswd: {{ realm: edge, path: {} }}\n", passwords.display());
+        Self::start_in(folder, &auth)
+    }
+
+    fn start_in(folder: tempfile::TempDir, more: &str) -> Self {
         let config = folder.path().join("config.yml");
         let store = folder.path().join("store");
         let text = format!(
-            "version: 0.1\nlog: {{ level: info, formatter: json }}\nstorage:\n  filesystem: {{ rootdirectory: {} }}\nhttp: {{ addr: '127.0.0.1:0' }}\n",
+            "version: 0.1\nlog: {{ level: info, formatter: json }}\nstorage:\n  filesystem: {{ rootdirectory: {} }}\nhttp: {{ addr: '127.0.0.1:0' }}\n{more}",
             store.display()
         );
         fs::write(&config, text).unwrap();
@@ -147,4 +167,45 @@ async fn an_image_that_cannot_be_pushed_fails_and_says_so() {
     assert_eq!(operation.state, OperationState::Failed);
     let error = operation.error.unwrap();
     assert!(error.details[0].message.contains("built and not pushed"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_registry_gets_its_password_and_the_log_does_not() {
+    let registry = Registry::guarded();
+    let start = |password: &str| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), format!("{password}\n")).unwrap();
+        let path = file.path().to_str().unwrap();
+        let flags = ["--registry", &registry.host, "--registry-plain-http", "--registry-user"];
+        let more = [USER, "--registry-password-file", path, "--log", "trace"];
+        Edge::start_with(&[flags.as_slice(), &more].concat())
+    };
+
+    let edge = start(PASSWORD);
+    let client = edge.client().await;
+    let (_, image) = client.image_of("iris", &fixtures::onnx("iris_logistic")).await;
+    let location = image.image_location.unwrap();
+    assert!(location.starts_with(&registry.host), "{location}");
+    let model = client.register("pulled", &format!("oci://{location}")).await;
+    let manifest = client.describe("pulled", &model).await;
+    let _: Image = client.made(&client.pack("pulled", &manifest).await).await;
+
+    let refused = start(WRONG);
+    let client = refused.client().await;
+    let stored = client.upload("iris.onnx", &fixtures::onnx("iris_logistic")).await;
+    let model = client.register("iris", &stored.url).await;
+    let manifest = client.describe("iris", &model).await;
+    let operation = client.pack("iris", &manifest).await;
+    assert_eq!(operation.state, OperationState::Failed);
+    let said = serde_json::to_string(&operation.error.unwrap()).unwrap();
+
+    for (text, secret, sent) in [
+        (edge.log(), PASSWORD, SENT),
+        (refused.log(), WRONG, WRONG_SENT),
+        (said, WRONG, WRONG_SENT),
+    ] {
+        assert!(text.contains(&registry.host), "the registry is named: {text}");
+        assert!(!text.contains(secret), "the password is told");
+        assert!(!text.contains(sent), "the password is told in base64");
+    }
 }

@@ -5,13 +5,18 @@ use std::{
     collections::{BTreeMap, btree_map::Entry},
 };
 
-use control::{ControlError, ListQuery, ManifestFilter, ModelFilter, ServiceFilter};
+use control::{
+    ControlError, ImageFilter, ListQuery, Listed, ManifestFilter, ModelFilter, ServiceFilter,
+};
 use proptest::{
     collection::vec,
     prelude::*,
     test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner},
 };
-use shared::{Image, ManifestRequest, Model, RuntimeType, ServiceUpdateRequest, TargetRuntime};
+use shared::{
+    Image, ImageRequest, ImageType, Manifest, ManifestRequest, Model, RuntimeType,
+    ServiceUpdateRequest, TargetRuntime,
+};
 use tokio::runtime::Runtime;
 
 use crate::edge::{Edge, adder, service_request};
@@ -25,6 +30,8 @@ enum Step {
     DeleteModel { pick: usize },
     Describe { name: u8, picks: Vec<usize> },
     DeleteManifest { pick: usize },
+    Pack { name: u8, pick: usize },
+    DeleteImage { pick: usize },
     Create { name: u8 },
     Update { name: u8, replicas: u32 },
     Delete { name: u8 },
@@ -37,7 +44,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => pick.clone().prop_map(|pick| Step::DeleteModel { pick }),
         3 => ((0..2_u8), vec(pick.clone(), 0..3))
             .prop_map(|(name, picks)| Step::Describe { name, picks }),
-        2 => pick.prop_map(|pick| Step::DeleteManifest { pick }),
+        2 => pick.clone().prop_map(|pick| Step::DeleteManifest { pick }),
+        3 => ((0..2_u8), pick.clone()).prop_map(|(name, pick)| Step::Pack { name, pick }),
+        1 => pick.prop_map(|pick| Step::DeleteImage { pick }),
         2 => (0..2_u8).prop_map(|name| Step::Create { name }),
         2 => ((0..2_u8), (0..4_u32)).prop_map(|(name, replicas)| Step::Update { name, replicas }),
         1 => (0..2_u8).prop_map(|name| Step::Delete { name }),
@@ -50,7 +59,8 @@ struct Versioned {
     id: String,
     name: String,
     version: u64,
-    models: Vec<String>,
+    /// The ids of what it is made of: a manifest's models, an image's manifest.
+    of: Vec<String>,
 }
 
 /// The same world in memory.
@@ -58,6 +68,7 @@ struct Versioned {
 struct World {
     models: Vec<Versioned>,
     manifests: Vec<Versioned>,
+    images: Vec<Versioned>,
     services: BTreeMap<String, u32>,
     versions: BTreeMap<(&'static str, String), u64>,
 }
@@ -116,11 +127,11 @@ async fn take(
             let version = world.next("model", &name);
             prop_assert_eq!(model.version, version);
             let id = model.id.to_string();
-            world.models.push(Versioned { id, name, version, models: Vec::new() });
+            world.models.push(Versioned { id, name, version, of: Vec::new() });
         }
         Step::DeleteModel { pick } => {
             let Some(id) = picked(&world.models, *pick) else { return Ok(()) };
-            let used = world.manifests.iter().any(|manifest| manifest.models.contains(&id));
+            let used = world.manifests.iter().any(|manifest| manifest.of.contains(&id));
             let deleted = control.delete_model(account, &id).await;
             if used {
                 prop_assert!(matches!(deleted, Err(ControlError::InUse { .. })), "{deleted:?}");
@@ -142,12 +153,39 @@ async fn take(
             let manifest = control.register_manifest(account, request).await.unwrap();
             let version = world.next("manifest", &name);
             prop_assert_eq!(manifest.version, version);
-            world.manifests.push(Versioned { id: manifest.id.to_string(), name, version, models });
+            let id = manifest.id.to_string();
+            world.manifests.push(Versioned { id, name, version, of: models });
         }
         Step::DeleteManifest { pick } => {
             let Some(id) = picked(&world.manifests, *pick) else { return Ok(()) };
-            prop_assert!(control.delete_manifest(account, &id).await.unwrap());
-            world.manifests.retain(|manifest| manifest.id != id);
+            let used = world.images.iter().any(|image| image.of.contains(&id));
+            let deleted = control.delete_manifest(account, &id).await;
+            if used {
+                prop_assert!(matches!(deleted, Err(ControlError::InUse { .. })), "{deleted:?}");
+            } else {
+                prop_assert!(deleted.unwrap());
+                world.manifests.retain(|manifest| manifest.id != id);
+            }
+        }
+        Step::Pack { name, pick } => {
+            let Some(manifest_id) = picked(&world.manifests, *pick) else { return Ok(()) };
+            let name = format!("case{case}-{name}");
+            let request = pack_request(&name, &manifest_id);
+            let operation = control.create_image(account, request).await.unwrap();
+            // Its models are nowhere to be fetched from: it is there, and failed.
+            prop_assert!(edge.ended(operation).await.error.is_some());
+            let filter =
+                ImageFilter { manifest_id: Some(manifest_id.clone()), manifest_name: None };
+            let newest = control.images(account, &filter, &ListQuery::default()).await.unwrap();
+            let version = world.next("image", &name);
+            let id = newest.value[0].id.to_string();
+            world.images.push(Versioned { id, name, version, of: vec![manifest_id] });
+        }
+        Step::DeleteImage { pick } => {
+            let Some(id) = picked(&world.images, *pick) else { return Ok(()) };
+            prop_assert!(control.delete_image(account, &id).await.unwrap());
+            prop_assert!(!control.delete_image(account, &id).await.unwrap());
+            world.images.retain(|image| image.id != id);
         }
         Step::Create { name } => {
             let name = format!("case{case}-{name}");
@@ -188,43 +226,91 @@ async fn take(
 /// Every list, in pages of two, and the routing table.
 async fn compare(edge: &Edge, world: &World) -> Result<(), TestCaseError> {
     let (control, account) = (&edge.control, &edge.account);
-    let mut models = Vec::new();
-    let mut query = ListQuery { count: Some("2".to_owned()), ..ListQuery::default() };
-    loop {
-        let page = control.models(account, &ModelFilter::default(), &query).await.unwrap();
-        // The image's own is not of this world.
-        models.extend(page.value.into_iter().filter(|model| model.name != "module").map(seen));
-        query.skip_token = page.next;
-        if query.skip_token.is_none() {
-            break;
-        }
-    }
-    let known: Vec<_> = world.models.iter().rev().cloned().collect();
-    prop_assert_eq!(models, known);
+    let newest = |known: &[Versioned]| known.iter().rev().cloned().collect::<Vec<_>>();
+    let any = ModelFilter::default();
+    let models = pages(async |query| control.models(account, &any, &query).await.unwrap()).await;
+    prop_assert_eq!(of_this_world(models.into_iter().map(model)), newest(&world.models));
+    let any = ManifestFilter::default();
+    let manifests =
+        pages(async |query| control.manifests(account, &any, &query).await.unwrap()).await;
+    prop_assert_eq!(of_this_world(manifests.into_iter().map(manifest)), newest(&world.manifests));
+    let any = ImageFilter::default();
+    let images = pages(async |query| control.images(account, &any, &query).await.unwrap()).await;
+    prop_assert_eq!(of_this_world(images.into_iter().map(image)), newest(&world.images));
 
     for model in &world.models {
         let filter = ManifestFilter { model_id: Some(model.id.clone()), manifest_name: None };
-        let found = control.manifests(account, &filter, &ListQuery::default()).await.unwrap();
-        let found: Vec<String> = found.value.iter().map(|found| found.id.to_string()).collect();
-        let naming = world.manifests.iter().rev().filter(|m| m.models.contains(&model.id));
-        prop_assert_eq!(found, naming.map(|manifest| manifest.id.clone()).collect::<Vec<_>>());
+        let found =
+            pages(async |query| control.manifests(account, &filter, &query).await.unwrap()).await;
+        let naming = world.manifests.iter().filter(|m| m.of.contains(&model.id)).cloned();
+        let naming: Vec<_> = naming.collect();
+        prop_assert_eq!(of_this_world(found.into_iter().map(manifest)), newest(&naming));
+    }
+    for of in &world.manifests {
+        let filter = ImageFilter { manifest_id: Some(of.id.clone()), manifest_name: None };
+        let found =
+            pages(async |query| control.images(account, &filter, &query).await.unwrap()).await;
+        let naming: Vec<_> =
+            world.images.iter().filter(|image| image.of.contains(&of.id)).cloned().collect();
+        prop_assert_eq!(of_this_world(found.into_iter().map(image)), newest(&naming));
     }
 
-    let all = ServiceFilter::default();
-    let services = control.services(account, &all, &ListQuery::default()).await.unwrap();
+    let any = ServiceFilter::default();
+    let services =
+        pages(async |query| control.services(account, &any, &query).await.unwrap()).await;
     let mut found = BTreeMap::new();
-    for service in services.value {
+    for service in services {
         let routed = control.routes().get(&service.name).map(|served| served.replicas());
         prop_assert_eq!(routed, Some(service.replicas));
-        found.insert(service.name, service.replicas);
+        prop_assert!(found.insert(service.name, service.replicas).is_none(), "shown twice");
     }
     prop_assert_eq!(&found, &world.services);
     Ok(())
 }
 
-fn seen(model: Model) -> Versioned {
+/// A whole list, in pages of two.
+async fn pages<T>(page: impl AsyncFn(ListQuery) -> Listed<T>) -> Vec<T> {
+    let mut query = ListQuery { count: Some("2".to_owned()), ..ListQuery::default() };
+    let mut all = Vec::new();
+    loop {
+        let listed = page(query.clone()).await;
+        all.extend(listed.value);
+        query.skip_token = listed.next;
+        if query.skip_token.is_none() {
+            return all;
+        }
+    }
+}
+
+/// Without what the services' image was made of.
+fn of_this_world(rows: impl Iterator<Item = Versioned>) -> Vec<Versioned> {
+    rows.filter(|row| row.name.starts_with("case")).collect()
+}
+
+fn model(model: Model) -> Versioned {
     let (id, name, version) = (model.id.to_string(), model.name, model.version);
-    Versioned { id, name, version, models: Vec::new() }
+    Versioned { id, name, version, of: Vec::new() }
+}
+
+fn manifest(manifest: Manifest) -> Versioned {
+    let (id, name, version) = (manifest.id.to_string(), manifest.name, manifest.version);
+    let of = manifest.model_ids.unwrap_or_default();
+    Versioned { id, name, version, of: of.iter().map(ToString::to_string).collect() }
+}
+
+fn image(image: Image) -> Versioned {
+    let (id, name, version) = (image.id.to_string(), image.name, image.version);
+    Versioned { id, name, version, of: vec![image.manifest_id.to_string()] }
+}
+
+fn pack_request(name: &str, manifest_id: &str) -> ImageRequest {
+    ImageRequest {
+        name: name.to_owned(),
+        manifest_id: manifest_id.to_owned(),
+        compute_resource_id: "anything".to_owned(),
+        image_type: ImageType::Docker,
+        description: None,
+    }
 }
 
 fn manifest_request(name: &str, models: &[String]) -> ManifestRequest {
@@ -250,6 +336,10 @@ async fn clear(edge: &Edge) {
     let services = control.services(account, &ServiceFilter::default(), &all).await.unwrap();
     for service in services.value {
         control.delete_service(account, &service.name).await.unwrap();
+    }
+    let images = control.images(account, &ImageFilter::default(), &all).await.unwrap();
+    for image in images.value.iter().filter(|image| image.name.starts_with("case")) {
+        control.delete_image(account, &image.id.to_string()).await.unwrap();
     }
     let manifests = control.manifests(account, &ManifestFilter::default(), &all).await.unwrap();
     for manifest in manifests.value {

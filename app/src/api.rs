@@ -20,6 +20,7 @@ mod metrics;
 mod models;
 mod observations;
 mod operations;
+mod pending;
 mod people;
 mod query;
 mod reachable;

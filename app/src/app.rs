@@ -12,6 +12,7 @@ use crate::{
     locale,
     navigation::{Navigation, use_navigation},
     pages::{self, Deploying},
+    react::react,
     route::{AccessTab, Page, Route},
     text::{fill, t},
 };
@@ -104,7 +105,7 @@ fn App() -> impl IntoView {
     // Who has not been in yet is led to the sign-in; who was in signs in over the page.
     let been_in = RwSignal::new(false);
     provide_context(BeenIn(been_in));
-    Effect::new(move |_| {
+    react(move || {
         let outside = route.get_untracked() == Route::SignIn || been_in.get_untracked();
         if edge.signed_out().get() && !outside {
             let back = paths::encode(&navigation.current());
@@ -155,7 +156,7 @@ fn Frame(route: Memo<Route>, session: Session) -> impl IntoView {
     let known: Vec<String> = session.accounts.iter().map(|account| account.key.clone()).collect();
 
     let home = first.clone();
-    Effect::new(move |_| {
+    react(move || {
         if route.get() == Route::Home && !home.is_empty() {
             navigation.replace(&Route::Account(home.clone(), Page::Overview).href());
         }
@@ -207,9 +208,9 @@ fn Frame(route: Memo<Route>, session: Session) -> impl IntoView {
             on_search=move |()| palette_open.set(true)
             footer
         >
-            {content}
+            {move || content()}
         </Shell>
-        {palette}
+        {move || palette()}
         <pages::SignInAgain />
     }
 }

@@ -9,6 +9,8 @@
 use plotters::coord::ranged1d::{BoldPoints, Ranged as _};
 use plotters::coord::types::RangedCoordf64;
 
+use crate::format::fixed;
+
 /// Units of the plane.
 pub(crate) const WIDTH: f64 = 1_000.0;
 pub(crate) const HEIGHT: f64 = 100.0;
@@ -64,7 +66,7 @@ impl Lines {
             // A single value between gaps is a point: a line that goes nowhere, with round ends.
             for (at, (x, y)) in run.iter().enumerate() {
                 let letter = if at == 0 { 'M' } else { 'L' };
-                path.push_str(&format!("{letter}{x:.1} {y:.2}"));
+                path.push_str(&point(letter, *x, *y));
             }
             if run.len() == 1 {
                 path.push_str("h0");
@@ -78,9 +80,10 @@ impl Lines {
         let mut path = String::new();
         for run in self.runs(line) {
             let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else { continue };
-            path.push_str(&format!("M{first:.1} {HEIGHT}"));
-            run.iter().for_each(|(x, y)| path.push_str(&format!("L{x:.1} {y:.2}")));
-            path.push_str(&format!("L{last:.1} {HEIGHT}Z"));
+            path.push_str(&point('M', *first, HEIGHT));
+            run.iter().for_each(|(x, y)| path.push_str(&point('L', *x, *y)));
+            path.push_str(&point('L', *last, HEIGHT));
+            path.push('Z');
         }
         path
     }
@@ -150,6 +153,11 @@ pub(crate) fn time_ticks((start, end): (f64, f64), offset_minutes: f64) -> Vec<f
     ticks
 }
 
+/// A step of a path.
+fn point(letter: char, x: f64, y: f64) -> String {
+    format!("{letter}{} {}", fixed(x, 1), fixed(y, 2))
+}
+
 /// A small line without axes, in a plane of 100 by 20 units; nothing while there is nothing to show.
 pub(crate) fn sparkline(values: &[f64]) -> Option<String> {
     let highest = values.iter().copied().fold(0.0, f64::max);
@@ -157,11 +165,12 @@ pub(crate) fn sparkline(values: &[f64]) -> Option<String> {
         return None;
     }
     let step = 100.0 / (values.len() - 1) as f64;
-    let point = |(at, value): (usize, &f64)| {
+    let place = |(at, value): (usize, &f64)| {
         let letter = if at == 0 { 'M' } else { 'L' };
-        format!("{letter}{:.1} {:.1}", at as f64 * step, 19.0 - value / highest * 18.0)
+        let height = 19.0 - value / highest * 18.0;
+        format!("{letter}{} {}", fixed(at as f64 * step, 1), fixed(height, 1))
     };
-    Some(values.iter().enumerate().map(point).collect())
+    Some(values.iter().enumerate().map(place).collect())
 }
 
 #[cfg(test)]

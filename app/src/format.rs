@@ -11,6 +11,62 @@ pub(crate) fn decimal(value: f64, digits: usize) -> String {
     }
 }
 
+/// A number for the browser's own eyes: a path, a style. With so many digits after the point.
+///
+/// It goes through whole numbers, since what the library writes floats with is large.
+#[expect(clippy::cast_possible_truncation, reason = "a page is far smaller than 2^53")]
+pub(crate) fn fixed(value: f64, digits: u32) -> String {
+    let scale = 10_i64.pow(digits);
+    let whole = (value * scale as f64).round() as i64;
+    let sign = if whole < 0 { "-" } else { "" };
+    let (before, after) = (whole.abs() / scale, whole.abs() % scale);
+    if digits == 0 {
+        format!("{sign}{before}")
+    } else {
+        format!("{sign}{before}.{after:0>width$}", width = digits as usize)
+    }
+}
+
+/// A very small or very large number, such as `1.2e-7`.
+pub(crate) fn exponent(value: f64) -> String {
+    if cfg!(target_arch = "wasm32") {
+        crate::locale::exponent(value)
+    } else {
+        format!("{value:.1e}")
+    }
+}
+
+/// A text in small letters, whatever its script.
+pub(crate) fn small_letters(text: &str) -> String {
+    if cfg!(target_arch = "wasm32") {
+        crate::locale::small_letters(text)
+    } else {
+        text.to_lowercase()
+    }
+}
+
+/// The nearest number that a few digits spell, of those that are the same to 32 bits.
+pub(crate) fn short_of_32(value: f32) -> f64 {
+    let wide = f64::from(value);
+    if !cfg!(target_arch = "wasm32") {
+        return value.to_string().parse().unwrap_or(wide);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "that is the question")]
+    let same = |short: &f64| *short as f32 == value;
+    (1..=9).filter_map(|digits| crate::locale::rounded(wide, digits)).find(same).unwrap_or(wide)
+}
+
+/// The number that a text spells with digits, a point and an exponent.
+///
+/// In the browser it is the browser that reads it: a table for all of them is ten kilobytes.
+pub(crate) fn parsed(text: &str) -> Option<f64> {
+    let plain = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | 'e' | 'E');
+    if !text.contains(|c: char| c.is_ascii_digit()) || !text.chars().all(plain) {
+        return None;
+    }
+    if cfg!(target_arch = "wasm32") { crate::locale::parsed(text) } else { text.parse().ok() }
+}
+
 /// A count, grouped as the reader's locale does.
 #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
 pub(crate) fn count(n: u64) -> String {
@@ -113,6 +169,34 @@ mod tests {
         ];
         for (n, text) in sizes {
             assert_eq!(bytes(n), text);
+        }
+    }
+
+    #[test]
+    fn what_a_path_says_is_rounded_as_the_library_rounds() {
+        for value in [0.0, 0.04, 0.27, 9.96, -0.26, -12.34, 168.0, 99.999, 1234.5678] {
+            for digits in [1, 2] {
+                let text = fixed(value, digits);
+                let width = digits as usize;
+                assert_eq!(
+                    text.parse::<f64>().unwrap(),
+                    format!("{value:.width$}").parse::<f64>().unwrap()
+                );
+                assert_eq!(text.split_once('.').unwrap().1.len(), width, "{text}");
+            }
+        }
+        assert_eq!((fixed(168.0, 0), fixed(-0.7, 0)), ("168".to_owned(), "-1".to_owned()));
+        assert_eq!(fixed(-0.01, 1), "0.0");
+    }
+
+    #[test]
+    fn only_a_spelled_number_is_a_number() {
+        for (text, number) in [("1.5", 1.5), (".5", 0.5), ("5.", 5.0), ("+5", 5.0), ("-2e3", -2e3)]
+        {
+            assert_eq!(parsed(text), Some(number), "{text}");
+        }
+        for text in ["", ".", "-", "e5", "inf", "NaN", "0x10", " 1", "1,5", "1-2"] {
+            assert_eq!(parsed(text), None, "{text}");
         }
     }
 

@@ -8,6 +8,8 @@
 
 use std::ops::Range;
 
+use crate::format::fixed;
+
 /// Width and height of a node, and the room around it.
 pub(crate) const WIDTH: f64 = 168.0;
 pub(crate) const HEIGHT: f64 = 44.0;
@@ -129,7 +131,7 @@ impl Viewport {
 
     /// The SVG attribute.
     pub(crate) fn view_box(self) -> String {
-        format!("{:.1} {:.1} {:.1} {:.1}", self.x, self.y, self.width, self.height)
+        [self.x, self.y, self.width, self.height].map(|it| fixed(it, 1)).join(" ")
     }
 }
 

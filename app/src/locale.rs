@@ -4,7 +4,7 @@
 //! The locale is the browser's where it is one of the language (`en-GB` for English), else the
 //! language itself: a date in another language than the words around it helps nobody.
 
-use js_sys::{Array, Date, Function, Intl, Object, Reflect};
+use js_sys::{Array, Date, Function, Intl, JsString, Number, Object, Reflect};
 use leptos::prelude::{document, window};
 use wasm_bindgen::{JsCast as _, JsValue};
 
@@ -49,6 +49,27 @@ pub(crate) fn decimal(value: f64, digits: usize) -> String {
         let format = &formats.numbers[digits.min(DIGITS)];
         text_of(format.call1(&JsValue::NULL, &JsValue::from_f64(value)))
     })
+}
+
+/// The number that a text spells, as JavaScript reads it.
+pub(crate) fn parsed(text: &str) -> Option<f64> {
+    f64::try_from(JsValue::from_str(text)).ok().filter(|number| !number.is_nan())
+}
+
+/// A text in small letters.
+pub(crate) fn small_letters(text: &str) -> String {
+    JsString::from(text).to_lower_case().into()
+}
+
+/// A number of so many digits.
+pub(crate) fn rounded(value: f64, digits: u8) -> Option<f64> {
+    let text = Number::from(value).to_precision(digits).ok()?;
+    parsed(&String::from(text))
+}
+
+/// `1.2e-7`.
+pub(crate) fn exponent(value: f64) -> String {
+    Number::from(value).to_exponential(1).map_or_else(|_| String::new(), String::from)
 }
 
 /// `3 minutes ago`.

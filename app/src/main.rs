@@ -12,6 +12,10 @@
 //! - Tokens: the session is an `HttpOnly` cookie that no script can read.
 
 #![expect(unreachable_pub, reason = "leptos' component macro writes `pub` structs")]
+#![allow(
+    clippy::redundant_closure,
+    reason = "a closure that stands in a view is one of a few types there, a named one is its own"
+)]
 
 mod api;
 mod app;
@@ -24,6 +28,7 @@ mod layout;
 mod locale;
 mod navigation;
 mod pages;
+mod react;
 mod recent;
 mod route;
 mod sample;

@@ -199,7 +199,7 @@ fn short(value: f64) -> String {
     } else {
         2
     };
-    let text = format!("{value:.digits$}");
+    let text = format::fixed(value, digits);
     let text = if digits > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     format!("{text}{unit}")
 }

@@ -10,6 +10,8 @@ mod table;
 use serde_json::{Map, Value, json};
 use shared::{ElementType, Role, Signature, TensorSpec};
 
+use crate::format::parsed;
+
 pub(crate) use code::{CodeLanguage, code};
 pub(crate) use table::{BadTable, document_of_table};
 
@@ -116,7 +118,7 @@ fn json_number(text: &str) -> Option<serde_json::Number> {
     if let Ok(number) = text.parse() {
         return Some(number);
     }
-    text.parse::<f64>().ok().and_then(serde_json::Number::from_f64)
+    parsed(text).and_then(serde_json::Number::from_f64)
 }
 
 /// The request document of one row of typed values.

@@ -170,7 +170,7 @@ pub(crate) fn quantity(text: &str) -> Result<(), Broken> {
     }
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, suffix) = text.split_at(digits);
-    let plain = number.parse::<f64>().is_ok() && !number.starts_with('+');
+    let plain = number.matches('.').count() <= 1 && number.contains(|c: char| c.is_ascii_digit());
     let exponent = suffix.strip_prefix(['e', 'E']).is_some_and(|e| e.parse::<i32>().is_ok());
     if plain && (SUFFIXES.contains(&suffix) || exponent) { Ok(()) } else { Err(Broken::Quantity) }
 }

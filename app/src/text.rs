@@ -4,6 +4,9 @@
 //! (`text/english.rs` declares the type by its example), so a missing word is a compile error. Words
 //! with places to fill hold `{name}` and go through [`fill`].
 //!
+//! The tables exist only while the console is compiled: what it carries is one text per language,
+//! since pointers into it would take as much room again as a language.
+//!
 //! The language is chosen once, before anything is drawn: by the reader's setting, else by the
 //! browser. Choosing another loads the page again, so that no word of the old one stays behind.
 //!
@@ -14,9 +17,10 @@
 mod chinese;
 mod english;
 mod japanese;
+mod joined;
 mod korean;
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::OnceLock;
 
 pub(crate) use english::Words;
 
@@ -76,33 +80,38 @@ impl Language {
             .unwrap_or(Self::English)
     }
 
-    fn words(self) -> &'static Words {
-        match self {
-            Self::English => &english::ENGLISH,
-            Self::Korean => &korean::KOREAN,
-            Self::TraditionalChinese => &chinese::CHINESE,
-            Self::Japanese => &japanese::JAPANESE,
-        }
+    fn words(self) -> Words {
+        Words::of(match self {
+            Self::English => joined::ENGLISH,
+            Self::Korean => joined::KOREAN,
+            Self::TraditionalChinese => joined::CHINESE,
+            Self::Japanese => joined::JAPANESE,
+        })
     }
 }
 
-static SPOKEN: AtomicU8 = AtomicU8::new(0);
+/// Between two texts of a language.
+const SEPARATOR: char = '\u{1f}';
+
+static SPOKEN: OnceLock<(Language, Words)> = OnceLock::new();
+
+fn spoken() -> &'static (Language, Words) {
+    SPOKEN.get_or_init(|| (Language::English, Language::English.words()))
+}
 
 /// Settles the language; called once, before the first word.
 pub(crate) fn speak(language: Language) {
-    let place = Language::ALL.iter().position(|known| *known == language).unwrap_or(0);
-    SPOKEN.store(u8::try_from(place).unwrap_or(0), Ordering::Relaxed);
+    let _ = SPOKEN.set((language, language.words()));
 }
 
 /// The words of the reader's language.
 pub(crate) fn t() -> &'static Words {
-    language().words()
+    &spoken().1
 }
 
 /// The reader's language.
 pub(crate) fn language() -> Language {
-    let place = usize::from(SPOKEN.load(Ordering::Relaxed));
-    Language::ALL.get(place).copied().unwrap_or(Language::English)
+    spoken().0
 }
 
 /// Puts values into a text's `{name}` places.
@@ -151,6 +160,15 @@ mod tests {
     }
 
     #[test]
+    fn every_language_is_read_back_as_its_table_has_it() {
+        let tables = [english::ENGLISH, korean::KOREAN, chinese::CHINESE, japanese::JAPANESE];
+
+        for (language, table) in Language::ALL.into_iter().zip(tables) {
+            assert_eq!(language.words().texts(), table.texts(), "{language:?}");
+        }
+    }
+
+    #[test]
     fn every_language_fills_the_same_places() {
         let places = |text: &str| {
             let mut names: Vec<String> = text
@@ -162,7 +180,8 @@ mod tests {
             names.sort_unstable();
             names
         };
-        let english = english::ENGLISH.entries();
+        let words = Language::English.words();
+        let english = words.entries();
         for language in Language::ALL {
             for ((key, here), (_, original)) in language.words().entries().iter().zip(&english) {
                 assert_eq!(places(here), places(original), "{} in {language:?}", key);

@@ -1,12 +1,14 @@
 //! The client of one model management account; each resource adds its calls in a file of its own.
 
 use serde::de::DeserializeOwned;
-use shared::{
-    Page,
-    paths::{AccountPath, versioned},
-};
+use serde_json::{Value, map::Map};
+use shared::paths::{AccountPath, versioned};
 
-use super::{client::EdgeClient, failure::EdgeError};
+use super::{
+    client::EdgeClient,
+    pending::{Pending, Reading},
+    read::made,
+};
 
 /// Talks to one account.
 #[derive(Debug, Clone)]
@@ -48,20 +50,24 @@ impl AccountClient {
     }
 
     /// Every row of a list, following `nextLink`, up to `limit`.
-    pub(super) async fn all<T: DeserializeOwned>(
-        &self,
-        path: String,
-        limit: usize,
-    ) -> Result<Vec<T>, EdgeError> {
-        let mut next = Some(versioned(&path));
+    pub(super) fn all<T: DeserializeOwned>(&self, path: String, limit: usize) -> Reading<Vec<T>> {
+        Reading::new(all_rows(self.edge, versioned(&path), limit), made)
+    }
+}
+
+fn all_rows(edge: EdgeClient, path: String, limit: usize) -> Pending<Value> {
+    Box::pin(async move {
+        let mut next = Some(path);
         let mut rows = Vec::new();
         while let Some(path) = next.filter(|_| rows.len() < limit) {
-            let page: Page<T> = self.edge.get(path).await?;
-            rows.extend(page.value);
-            next = page.next_link.as_deref().map(same_origin);
+            let mut page: Map<String, Value> = edge.get(path).await?;
+            if let Some(Value::Array(more)) = page.remove("value") {
+                rows.extend(more);
+            }
+            next = page.get("nextLink").and_then(Value::as_str).map(same_origin);
         }
-        Ok(rows)
-    }
+        Ok(Value::Array(rows))
+    })
 }
 
 /// Path and query of an absolute address: what it names here, behind whatever proxy we are.

@@ -3,18 +3,21 @@
 //! # Invariants
 //! - Dropping a call's future aborts it, so a page that goes takes its reads with it.
 //! - A 401 flips `signed_out` once; the shell then leads to the sign-in page and back.
+//! - What a call goes through is one future for all types; only reading its answer knows the type.
 
 use gloo_net::http::{Headers, Method, RequestBuilder};
 use leptos::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use wasm_bindgen::JsValue;
 use web_sys::AbortController;
 
 use super::{
     changes::{Change, Changes},
     failure::{EdgeError, Failure},
+    pending::{Pending, Reading},
     reachable::Reachable,
-    read::read,
+    read::{made, parse, read},
 };
 
 /// Talks to the server this page came from.
@@ -37,6 +40,8 @@ pub(super) struct Call {
     /// Whether the answer is bytes rather than text.
     binary: bool,
     headers: Vec<(&'static str, String)>,
+    /// Why it cannot be sent.
+    broken: Option<EdgeError>,
 }
 
 /// A response of any status.
@@ -61,7 +66,15 @@ impl Drop for AbortGuard {
 
 impl Call {
     pub(super) fn new(method: Method, path: String) -> Self {
-        Self { method, path, body: None, json: None, binary: false, headers: Vec::new() }
+        Self {
+            method,
+            path,
+            body: None,
+            json: None,
+            binary: false,
+            headers: Vec::new(),
+            broken: None,
+        }
     }
 
     pub(super) fn get(path: String) -> Self {
@@ -72,11 +85,19 @@ impl Call {
         Self::new(Method::POST, path)
     }
 
-    pub(super) fn json(self, body: &impl Serialize) -> Result<Self, EdgeError> {
-        let text = serde_json::to_string(body).map_err(EdgeError::unreadable)?;
-        let mut call = self.raw(JsValue::from_str(&text), "application/json");
-        call.json = Some(text);
-        Ok(call)
+    pub(super) fn json(self, body: &impl Serialize) -> Self {
+        self.document(serde_json::to_string(body))
+    }
+
+    fn document(mut self, written: serde_json::Result<String>) -> Self {
+        match written {
+            Ok(text) => {
+                self = self.raw(JsValue::from_str(&text), "application/json");
+                self.json = Some(text);
+            }
+            Err(error) => self.broken = Some(EdgeError::unreadable(error)),
+        }
+        self
     }
 
     /// The answer is bytes.
@@ -171,23 +192,28 @@ impl EdgeClient {
 
     /// Sends a call and returns its answer, whatever its status; remembers changes, and notices
     /// when the server is away.
-    pub(super) async fn exchange(self, call: Call) -> Result<Answer, EdgeError> {
-        let change = call.as_change();
-        let answer = self.exchange_quietly(call).await;
-        match &answer {
-            Ok(answer) => {
-                if let Some(change) = change {
-                    self.changes.keep(Change { status: answer.status, ..change });
+    pub(super) fn exchange(self, call: Call) -> Pending<Answer> {
+        Box::pin(async move {
+            let change = call.as_change();
+            let answer = self.exchange_quietly(call).await;
+            match &answer {
+                Ok(answer) => {
+                    if let Some(change) = change {
+                        self.changes.keep(Change { status: answer.status, ..change });
+                    }
                 }
+                Err(error) if error.failure == Failure::Offline => self.reachable.lost(self),
+                Err(_) => {}
             }
-            Err(error) if error.failure == Failure::Offline => self.reachable.lost(self),
-            Err(_) => {}
-        }
-        answer
+            answer
+        })
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the door to the network")]
     pub(super) async fn exchange_quietly(self, call: Call) -> Result<Answer, EdgeError> {
+        if let Some(error) = call.broken {
+            return Err(error);
+        }
         let mut guard = AbortGuard(AbortController::new().ok());
         let signal = guard.0.as_ref().map(AbortController::signal);
         let changes = !matches!(call.method, Method::GET | Method::HEAD);
@@ -218,46 +244,67 @@ impl EdgeClient {
     }
 
     /// Sends a call; a status that is not a success is an error.
-    pub(super) async fn send(self, call: Call) -> Result<Answer, EdgeError> {
-        let answer = self.exchange(call).await?;
-        if answer.is_success() {
-            return Ok(answer);
-        }
-        if answer.status == 401 {
-            self.signed_out.set(true);
-        }
-        Err(answer.failure())
+    pub(super) fn send(self, call: Call) -> Pending<Answer> {
+        Box::pin(async move {
+            let answer = self.exchange(call).await?;
+            if answer.is_success() {
+                return Ok(answer);
+            }
+            if answer.status == 401 {
+                self.signed_out.set(true);
+            }
+            Err(answer.failure())
+        })
     }
 
-    pub(super) async fn get<T: DeserializeOwned>(self, path: String) -> Result<T, EdgeError> {
-        self.send(Call::get(path)).await?.read()
+    fn tell(self, call: Call) -> Pending<Value> {
+        Box::pin(async move { parse(&self.send(call).await?.text) })
+    }
+
+    /// Sends a call whose answer is a `T`.
+    pub(super) fn ask<T: DeserializeOwned>(self, call: Call) -> Reading<T> {
+        Reading::new(self.tell(call), made)
+    }
+
+    pub(super) fn get<T: DeserializeOwned>(self, path: String) -> Reading<T> {
+        self.ask(Call::get(path))
+    }
+
+    /// The rows of a list that comes in one piece.
+    pub(super) fn rows<T: DeserializeOwned>(self, path: String) -> Reading<Vec<T>> {
+        Reading::new(self.tell(Call::get(path)), |tree| made(&tree["value"]))
     }
 
     pub(super) async fn get_text(self, path: String) -> Result<String, EdgeError> {
         Ok(self.send(Call::get(path)).await?.text)
     }
 
-    pub(super) async fn post<T: DeserializeOwned>(
+    pub(super) fn post<T: DeserializeOwned>(
         self,
         path: String,
         body: &impl Serialize,
-    ) -> Result<T, EdgeError> {
-        self.send(Call::post(path).json(body)?).await?.read()
+    ) -> Reading<T> {
+        self.ask(Call::post(path).json(body))
     }
 
-    pub(super) async fn put<T: DeserializeOwned>(
+    pub(super) fn put<T: DeserializeOwned>(
         self,
         path: String,
         body: &impl Serialize,
-    ) -> Result<T, EdgeError> {
-        self.send(Call::new(Method::PUT, path).json(body)?).await?.read()
+    ) -> Reading<T> {
+        self.ask(Call::new(Method::PUT, path).json(body))
     }
 
     pub(super) async fn get_bytes(self, path: String) -> Result<Vec<u8>, EdgeError> {
         Ok(self.send(Call::get(path).binary()).await?.bytes)
     }
 
-    pub(super) async fn delete(self, path: String) -> Result<(), EdgeError> {
-        self.send(Call::new(Method::DELETE, path)).await.map(drop)
+    /// Sends a call whose answer says nothing more.
+    pub(super) fn tell_only(self, call: Call) -> Pending<()> {
+        Box::pin(async move { self.send(call).await.map(drop) })
+    }
+
+    pub(super) fn delete(self, path: String) -> Pending<()> {
+        self.tell_only(Call::new(Method::DELETE, path))
     }
 }

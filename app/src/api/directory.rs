@@ -3,7 +3,7 @@
 use gloo_net::http::Method;
 use serde_json::{Value, json};
 use shared::{
-    Account, ArmList, NewSecret, NewServicePrincipal, ServicePrincipal, ServicePrincipalRequest,
+    Account, NewSecret, NewServicePrincipal, ServicePrincipal, ServicePrincipalRequest,
     Subscription,
     paths::{self, SERVICE_PRINCIPALS, account_arm_id, encode, versioned},
 };
@@ -11,6 +11,7 @@ use shared::{
 use super::{
     client::{Call, EdgeClient},
     failure::EdgeError,
+    pending::{Pending, Reading},
 };
 
 /// What a form says of an account.
@@ -33,9 +34,8 @@ impl AccountDraft {
 
 impl EdgeClient {
     /// Subscriptions that the caller may see.
-    pub(crate) async fn subscriptions(self) -> Result<Vec<Subscription>, EdgeError> {
-        let list: ArmList<Subscription> = self.get(versioned(paths::SUBSCRIPTIONS)).await?;
-        Ok(list.value)
+    pub(crate) fn subscriptions(self) -> Reading<Vec<Subscription>> {
+        self.rows(versioned(paths::SUBSCRIPTIONS))
     }
 
     /// Names of a subscription's resource groups.
@@ -44,77 +44,73 @@ impl EdgeClient {
         subscription: &str,
     ) -> Result<Vec<String>, EdgeError> {
         let path = format!("{}/{}/resourceGroups", paths::SUBSCRIPTIONS, encode(subscription));
-        let list: ArmList<Value> = self.get(versioned(&path)).await?;
+        let groups: Vec<Value> = self.rows(versioned(&path)).await?;
         let name = |group: &Value| group["name"].as_str().map(str::to_owned);
-        Ok(list.value.iter().filter_map(name).collect())
+        Ok(groups.iter().filter_map(name).collect())
     }
 
     /// Every account with everything known of it.
-    pub(crate) async fn full_accounts(self) -> Result<Vec<Account>, EdgeError> {
-        let mut accounts = Vec::new();
-        for subscription in self.subscriptions().await? {
-            let path = versioned(&paths::accounts(&subscription.subscription_id));
-            let page: ArmList<Account> = self.get(path).await?;
-            accounts.extend(page.value);
-        }
-        Ok(accounts)
+    pub(crate) fn full_accounts(self) -> Pending<Vec<Account>> {
+        Box::pin(async move {
+            let mut accounts = Vec::new();
+            for subscription in self.subscriptions().await? {
+                let path = versioned(&paths::accounts(&subscription.subscription_id));
+                let more: Vec<Account> = self.rows(path).await?;
+                accounts.extend(more);
+            }
+            Ok(accounts)
+        })
     }
 
     /// Makes an account, or changes it.
-    pub(crate) async fn put_account(
+    pub(crate) fn put_account(
         self,
         subscription: &str,
         group: &str,
         name: &str,
         draft: &AccountDraft,
-    ) -> Result<Account, EdgeError> {
+    ) -> Reading<Account> {
         let id = account_arm_id(&encode(subscription), &encode(group), &encode(name));
-        self.put(versioned(&id), &draft.body()).await
+        self.put(versioned(&id), &draft.body())
     }
 
     /// Changes an account by its ARM path.
-    pub(crate) async fn patch_account(
-        self,
-        id: &str,
-        draft: &AccountDraft,
-    ) -> Result<Account, EdgeError> {
+    pub(crate) fn patch_account(self, id: &str, draft: &AccountDraft) -> Reading<Account> {
         let mut body = draft.body();
         if let Some(members) = body.as_object_mut() {
             // Where an account is cannot be changed.
             members.remove("location");
         }
-        let call = Call::new(Method::PATCH, versioned(&paths::encode_path(id))).json(&body)?;
-        self.send(call).await?.read()
+        let call = Call::new(Method::PATCH, versioned(&paths::encode_path(id))).json(&body);
+        self.ask(call)
     }
 
-    pub(crate) async fn delete_account(self, id: String) -> Result<(), EdgeError> {
-        self.delete(versioned(&paths::encode_path(&id))).await
+    pub(crate) fn delete_account(self, id: String) -> Pending<()> {
+        self.delete(versioned(&paths::encode_path(&id)))
     }
 
-    pub(crate) async fn principals(self) -> Result<Vec<ServicePrincipal>, EdgeError> {
-        let list: ArmList<ServicePrincipal> = self.get(SERVICE_PRINCIPALS.to_owned()).await?;
-        Ok(list.value)
+    pub(crate) fn principals(self) -> Reading<Vec<ServicePrincipal>> {
+        self.rows(SERVICE_PRINCIPALS.to_owned())
     }
 
-    pub(crate) async fn create_principal(
+    pub(crate) fn create_principal(
         self,
         request: ServicePrincipalRequest,
-    ) -> Result<NewServicePrincipal, EdgeError> {
-        self.post(SERVICE_PRINCIPALS.to_owned(), &request).await
+    ) -> Reading<NewServicePrincipal> {
+        self.post(SERVICE_PRINCIPALS.to_owned(), &request)
     }
 
-    pub(crate) async fn delete_principal(self, id: String) -> Result<(), EdgeError> {
-        self.delete(format!("{SERVICE_PRINCIPALS}/{}", encode(&id))).await
+    pub(crate) fn delete_principal(self, id: String) -> Pending<()> {
+        self.delete(format!("{SERVICE_PRINCIPALS}/{}", encode(&id)))
     }
 
     /// The answer is the only time that the secret is told.
-    pub(crate) async fn add_secret(self, id: String) -> Result<NewSecret, EdgeError> {
+    pub(crate) fn add_secret(self, id: String) -> Reading<NewSecret> {
         let path = format!("{SERVICE_PRINCIPALS}/{}/secrets", encode(&id));
-        self.send(Call::post(path)).await?.read()
+        self.ask(Call::post(path))
     }
 
-    pub(crate) async fn revoke_secret(self, id: String, secret: String) -> Result<(), EdgeError> {
+    pub(crate) fn revoke_secret(self, id: String, secret: String) -> Pending<()> {
         self.delete(format!("{SERVICE_PRINCIPALS}/{}/secrets/{}", encode(&id), encode(&secret)))
-            .await
     }
 }

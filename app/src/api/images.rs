@@ -6,32 +6,33 @@ use shared::{
 
 use super::{
     account::{AccountClient, last_segment},
-    client::{Answer, Call},
+    client::{Call, EdgeClient},
     failure::EdgeError,
+    pending::{Pending, Reading},
 };
 
 /// Where our services run: the field is opaque to the server and required by the documents.
 pub(super) const COMPUTE: &str = "local";
 
 impl AccountClient {
-    pub(crate) async fn list_images(self) -> Result<Vec<Image>, EdgeError> {
-        self.all(self.path.images(), 1000).await
+    pub(crate) fn list_images(self) -> Reading<Vec<Image>> {
+        self.all(self.path.images(), 1000)
     }
 
-    pub(crate) async fn image(self, id: ImageId) -> Result<Image, EdgeError> {
-        self.edge.get(versioned(&self.path.image(id))).await
+    pub(crate) fn image(self, id: ImageId) -> Reading<Image> {
+        self.edge.get(versioned(&self.path.image(id)))
     }
 
     pub(crate) async fn image_log(self, id: ImageId) -> Result<String, EdgeError> {
         self.edge.get_text(versioned(&self.path.image_part(id, "log"))).await
     }
 
-    pub(crate) async fn image_signature(self, id: ImageId) -> Result<Signature, EdgeError> {
-        self.edge.get(versioned(&self.path.image_part(id, "signature"))).await
+    pub(crate) fn image_signature(self, id: ImageId) -> Reading<Signature> {
+        self.edge.get(versioned(&self.path.image_part(id, "signature")))
     }
 
-    pub(crate) async fn delete_image(self, id: ImageId) -> Result<(), EdgeError> {
-        self.edge.delete(versioned(&self.path.image(id))).await
+    pub(crate) fn delete_image(self, id: ImageId) -> Pending<()> {
+        self.edge.delete(versioned(&self.path.image(id)))
     }
 
     /// The module for engines other than the server's.
@@ -45,7 +46,7 @@ impl AccountClient {
     }
 
     /// Starts to build a manifest.
-    pub(crate) async fn build_image(&self, manifest: &Manifest) -> Result<Started, EdgeError> {
+    pub(crate) fn build_image(&self, manifest: &Manifest) -> Pending<Started> {
         let request = ImageRequest {
             name: manifest.name.clone(),
             manifest_id: manifest.id.to_string(),
@@ -53,19 +54,22 @@ impl AccountClient {
             image_type: ImageType::Wasm,
             description: None,
         };
-        let call = Call::post(versioned(&self.path.images())).json(&request)?;
-        started(&self.edge.send(call).await?)
+        let call = Call::post(versioned(&self.path.images())).json(&request);
+        started(self.edge, call)
     }
 }
 
 /// The operation that a 202 has begun.
 pub(crate) struct Started(pub(crate) OperationId);
 
-/// Reads `Operation-Location`.
-pub(super) fn started(answer: &Answer) -> Result<Started, EdgeError> {
-    answer
-        .header("operation-location")
-        .and_then(|address| last_segment(&address).parse().ok())
-        .map(Started)
-        .ok_or_else(|| EdgeError::lacking("Operation-Location"))
+/// Sends a call and reads `Operation-Location`.
+pub(super) fn started(edge: EdgeClient, call: Call) -> Pending<Started> {
+    Box::pin(async move {
+        let answer = edge.send(call).await?;
+        answer
+            .header("operation-location")
+            .and_then(|address| last_segment(&address).parse().ok())
+            .map(Started)
+            .ok_or_else(|| EdgeError::lacking("Operation-Location"))
+    })
 }

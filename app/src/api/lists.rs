@@ -6,7 +6,7 @@ use shared::{
     paths::{encode, versioned},
 };
 
-use super::{account::AccountClient, failure::EdgeError};
+use super::{account::AccountClient, pending::Reading};
 
 /// A part of a list that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,38 +37,34 @@ impl Wanted {
 }
 
 impl AccountClient {
-    async fn part<T: DeserializeOwned>(
+    fn part<T: DeserializeOwned>(
         &self,
         path: &str,
         filter: &str,
         wanted: &Wanted,
-    ) -> Result<Page<T>, EdgeError> {
-        self.edge.get(versioned(&format!("{}{filter}", wanted.of(path)))).await
+    ) -> Reading<Page<T>> {
+        self.edge.get(versioned(&format!("{}{filter}", wanted.of(path))))
     }
 
     /// Models, all of them or those with a tag.
-    pub(crate) async fn models_part(
-        self,
-        wanted: Wanted,
-        tag: Option<String>,
-    ) -> Result<Page<Model>, EdgeError> {
+    pub(crate) fn models_part(self, wanted: Wanted, tag: Option<String>) -> Reading<Page<Model>> {
         let filter = tag.map_or_else(String::new, |tag| format!("&tag={}", encode(&tag)));
-        self.part(&self.path.models(), &filter, &wanted).await
+        self.part(&self.path.models(), &filter, &wanted)
     }
 
     /// Manifests.
-    pub(crate) async fn manifests_part(self, wanted: Wanted) -> Result<Page<Manifest>, EdgeError> {
-        self.part(&self.path.manifests(), "", &wanted).await
+    pub(crate) fn manifests_part(self, wanted: Wanted) -> Reading<Page<Manifest>> {
+        self.part(&self.path.manifests(), "", &wanted)
     }
 
     /// Services.
-    pub(crate) async fn services_part(self, wanted: Wanted) -> Result<Page<Service>, EdgeError> {
-        self.part(&self.path.services(), "", &wanted).await
+    pub(crate) fn services_part(self, wanted: Wanted) -> Reading<Page<Service>> {
+        self.part(&self.path.services(), "", &wanted)
     }
 
     /// Images.
-    pub(crate) async fn images_part(self, wanted: Wanted) -> Result<Page<Image>, EdgeError> {
-        self.part(&self.path.images(), "", &wanted).await
+    pub(crate) fn images_part(self, wanted: Wanted) -> Reading<Page<Image>> {
+        self.part(&self.path.images(), "", &wanted)
     }
 }
 

@@ -18,7 +18,7 @@ use wasm_bindgen::{JsCast as _, prelude::Closure};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{EventSource, MessageEvent};
 
-use super::{account::AccountClient, failure::EdgeError, read::read};
+use super::{account::AccountClient, pending::Reading, read::read};
 
 /// First pause before a stream that the browser gave up is opened again; it doubles from there.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -29,16 +29,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 impl AccountClient {
     /// History of a service, or of all services together.
-    pub(crate) async fn metrics(
+    pub(crate) fn metrics(
         self,
         service: Option<String>,
         question: String,
-    ) -> Result<MetricsResponse, EdgeError> {
+    ) -> Reading<MetricsResponse> {
         let path = match service {
             Some(name) => self.path.service_metrics(&name),
             None => self.path.metrics(),
         };
-        self.edge.get(versioned(&format!("{path}?{question}"))).await
+        self.edge.get(versioned(&format!("{path}?{question}")))
     }
 
     /// Every second of a service, the last minutes first. `connected` tells whether they come.

@@ -3,11 +3,16 @@
 use gloo_net::http::Method;
 use serde::Deserialize;
 use shared::{
-    Graph, Manifest, ManifestRequest, Model, ModelId, ModelPatch, ModelRequest, Page, RuntimeType,
+    Graph, Manifest, ManifestRequest, Model, ModelId, ModelPatch, ModelRequest, RuntimeType,
     Service, Signature, TargetRuntime, UnsupportedOperator, paths::versioned,
 };
 
-use super::{account::AccountClient, client::Call, failure::EdgeError};
+use super::{
+    account::AccountClient,
+    client::Call,
+    failure::EdgeError,
+    pending::{Pending, Reading},
+};
 
 /// What a model takes and gives, and what stands in its way.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,18 +36,18 @@ struct UnsupportedPart {
 }
 
 impl AccountClient {
-    pub(crate) async fn list_models(self) -> Result<Vec<Model>, EdgeError> {
-        self.all(self.path.models(), 1000).await
+    pub(crate) fn list_models(self) -> Reading<Vec<Model>> {
+        self.all(self.path.models(), 1000)
     }
 
     /// Every version of one name, newest first.
-    pub(crate) async fn model_versions(self, name: String) -> Result<Vec<Model>, EdgeError> {
+    pub(crate) fn model_versions(self, name: String) -> Reading<Vec<Model>> {
         let path = format!("{}?name={}", self.path.models(), shared::paths::encode(&name));
-        self.all(path, 1000).await
+        self.all(path, 1000)
     }
 
-    pub(crate) async fn model(self, id: ModelId) -> Result<Model, EdgeError> {
-        self.edge.get(versioned(&self.path.model(id))).await
+    pub(crate) fn model(self, id: ModelId) -> Reading<Model> {
+        self.edge.get(versioned(&self.path.model(id)))
     }
 
     /// The signature, or `None` while the model's bytes are unread.
@@ -59,18 +64,14 @@ impl AccountClient {
         Ok(Some(ModelCheck { signature: answer.read().ok(), unsupported }))
     }
 
-    pub(crate) async fn register_model(self, request: ModelRequest) -> Result<Model, EdgeError> {
-        self.edge.post(versioned(&self.path.models()), &request).await
+    pub(crate) fn register_model(self, request: ModelRequest) -> Reading<Model> {
+        self.edge.post(versioned(&self.path.models()), &request)
     }
 
     /// Changes what is said of it; its bytes stay as they are.
-    pub(crate) async fn change_model(
-        self,
-        id: ModelId,
-        patch: ModelPatch,
-    ) -> Result<Model, EdgeError> {
-        let call = Call::new(Method::PATCH, versioned(&self.path.model(id))).json(&patch)?;
-        self.edge.send(call).await?.read()
+    pub(crate) fn change_model(self, id: ModelId, patch: ModelPatch) -> Reading<Model> {
+        let call = Call::new(Method::PATCH, versioned(&self.path.model(id))).json(&patch);
+        self.edge.ask(call)
     }
 
     /// Its operators; `None` while its bytes are unread or where it has none to draw.
@@ -86,17 +87,17 @@ impl AccountClient {
     /// What is built on a version: the newest manifests that name it and services that serve it.
     pub(crate) async fn model_users(self, id: ModelId) -> Result<ModelUsers, EdgeError> {
         let of = |path: String| versioned(&format!("{path}?modelId={id}&count=50"));
-        let manifests: Page<Manifest> = self.edge.get(of(self.path.manifests())).await?;
-        let services: Page<Service> = self.edge.get(of(self.path.services())).await?;
-        Ok(ModelUsers { manifests: manifests.value, services: services.value })
+        let manifests: Vec<Manifest> = self.edge.rows(of(self.path.manifests())).await?;
+        let services: Vec<Service> = self.edge.rows(of(self.path.services())).await?;
+        Ok(ModelUsers { manifests, services })
     }
 
-    pub(crate) async fn delete_model(self, id: ModelId) -> Result<(), EdgeError> {
-        self.edge.delete(versioned(&self.path.model(id))).await
+    pub(crate) fn delete_model(self, id: ModelId) -> Pending<()> {
+        self.edge.delete(versioned(&self.path.model(id)))
     }
 
     /// Registers a manifest of one model, the step between a model and its image.
-    pub(crate) async fn register_manifest(&self, model: &Model) -> Result<Manifest, EdgeError> {
+    pub(crate) fn register_manifest(&self, model: &Model) -> Reading<Manifest> {
         let hand_written = model.mime_type == "application/wasm";
         let runtime_type = if hand_written { RuntimeType::Wasm } else { RuntimeType::Onnx };
         let request = ManifestRequest {
@@ -109,6 +110,6 @@ impl AccountClient {
             target_runtime: TargetRuntime { runtime_type, properties: Default::default() },
             webservice_type: None,
         };
-        self.edge.post(versioned(&self.path.manifests()), &request).await
+        self.edge.post(versioned(&self.path.manifests()), &request)
     }
 }

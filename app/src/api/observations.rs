@@ -1,29 +1,26 @@
 //! What can be seen of a service from outside: its log, its traces, the calls it collected.
 
-use shared::{CollectedFile, LogEntry, Page, TraceRecord, paths::versioned};
+use shared::{CollectedFile, LogEntry, TraceRecord, paths::versioned};
 
-use super::{account::AccountClient, failure::EdgeError};
+use super::{account::AccountClient, pending::Reading};
 
 impl AccountClient {
     /// The newest lines of a service's log.
-    pub(crate) async fn service_logs(self, id: String) -> Result<Vec<LogEntry>, EdgeError> {
+    pub(crate) fn service_logs(self, id: String) -> Reading<Vec<LogEntry>> {
         let path = format!("{}?count=200", self.path.service_part(&id, "logs"));
-        let page: Page<LogEntry> = self.edge.get(versioned(&path)).await?;
-        Ok(page.value)
+        self.edge.rows(versioned(&path))
     }
 
     /// The newest traces of a service that keeps some.
-    pub(crate) async fn service_traces(self, id: String) -> Result<Vec<TraceRecord>, EdgeError> {
+    pub(crate) fn service_traces(self, id: String) -> Reading<Vec<TraceRecord>> {
         let path = format!("{}?count=100", self.path.service_part(&id, "traces"));
-        let page: Page<TraceRecord> = self.edge.get(versioned(&path)).await?;
-        Ok(page.value)
+        self.edge.rows(versioned(&path))
     }
 
     /// The newest files of collected calls.
-    pub(crate) async fn collected_files(self, id: String) -> Result<Vec<CollectedFile>, EdgeError> {
+    pub(crate) fn collected_files(self, id: String) -> Reading<Vec<CollectedFile>> {
         let path = format!("{}?count=100", self.path.service_part(&id, "data"));
-        let page: Page<CollectedFile> = self.edge.get(versioned(&path)).await?;
-        Ok(page.value)
+        self.edge.rows(versioned(&path))
     }
 
     /// Where a browser downloads such a file; the session cookie opens it.

@@ -9,27 +9,22 @@ use super::{
     account::{AccountClient, last_segment},
     client::Call,
     failure::{EdgeError, Failure},
+    pending::{Pending, Reading},
 };
 
 impl AccountClient {
-    pub(crate) async fn list_operations(
-        self,
-        count: u32,
-    ) -> Result<Vec<AsyncOperationStatus>, EdgeError> {
+    pub(crate) fn list_operations(self, count: u32) -> Reading<Vec<AsyncOperationStatus>> {
         let path = format!("{}?count={count}", self.path.operations());
-        self.all(path, count as usize).await
+        self.all(path, count as usize)
     }
 
-    pub(crate) async fn operation(
-        self,
-        id: OperationId,
-    ) -> Result<AsyncOperationStatus, EdgeError> {
-        self.edge.get(versioned(&self.path.operation(id))).await
+    pub(crate) fn operation(self, id: OperationId) -> Reading<AsyncOperationStatus> {
+        self.edge.get(versioned(&self.path.operation(id)))
     }
 
-    pub(crate) async fn cancel_operation(self, id: OperationId) -> Result<(), EdgeError> {
+    pub(crate) fn cancel_operation(self, id: OperationId) -> Pending<()> {
         let call = Call::post(versioned(&self.path.cancel_operation(id)));
-        self.edge.send(call).await.map(drop)
+        self.edge.tell_only(call)
     }
 
     /// Waits until an operation has ended, reporting each state; what it made is the answer.

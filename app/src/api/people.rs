@@ -2,50 +2,46 @@
 
 use gloo_net::http::Method;
 use shared::{
-    ArmList, AuditEntry, NewPerson, Page, PasswordChange, Person, PersonRequest, SessionSummary,
-    SignInLink, paths,
+    AuditEntry, NewPerson, Page, PasswordChange, Person, PersonRequest, SessionSummary, SignInLink,
+    paths,
 };
 
 use super::{
     account::same_origin,
     client::{Call, EdgeClient},
     failure::EdgeError,
+    pending::{Pending, Reading},
 };
 
 impl EdgeClient {
-    pub(crate) async fn people(self) -> Result<Vec<Person>, EdgeError> {
-        let list: ArmList<Person> = self.get(paths::PEOPLE.to_owned()).await?;
-        Ok(list.value)
+    pub(crate) fn people(self) -> Reading<Vec<Person>> {
+        self.rows(paths::PEOPLE.to_owned())
     }
 
-    pub(crate) async fn create_person(
-        self,
-        request: PersonRequest,
-    ) -> Result<NewPerson, EdgeError> {
-        self.post(paths::PEOPLE.to_owned(), &request).await
+    pub(crate) fn create_person(self, request: PersonRequest) -> Reading<NewPerson> {
+        self.post(paths::PEOPLE.to_owned(), &request)
     }
 
-    pub(crate) async fn delete_person(self, id: String) -> Result<(), EdgeError> {
-        self.delete(paths::person(&id)).await
+    pub(crate) fn delete_person(self, id: String) -> Pending<()> {
+        self.delete(paths::person(&id))
     }
 
     /// A new link to hand over; it also resets a forgotten password.
-    pub(crate) async fn link_person(self, id: String) -> Result<SignInLink, EdgeError> {
-        self.send(Call::post(paths::person_link(&id))).await?.read()
+    pub(crate) fn link_person(self, id: String) -> Reading<SignInLink> {
+        self.ask(Call::post(paths::person_link(&id)))
     }
 
-    pub(crate) async fn sessions(self) -> Result<Vec<SessionSummary>, EdgeError> {
-        let list: ArmList<SessionSummary> = self.get(paths::SESSIONS.to_owned()).await?;
-        Ok(list.value)
+    pub(crate) fn sessions(self) -> Reading<Vec<SessionSummary>> {
+        self.rows(paths::SESSIONS.to_owned())
     }
 
-    pub(crate) async fn end_session(self, id: String) -> Result<(), EdgeError> {
-        self.delete(paths::session(&id)).await
+    pub(crate) fn end_session(self, id: String) -> Pending<()> {
+        self.delete(paths::session(&id))
     }
 
-    pub(crate) async fn change_password(self, change: PasswordChange) -> Result<(), EdgeError> {
-        let call = Call::new(Method::PUT, paths::PASSWORD.to_owned()).json(&change)?;
-        self.send(call).await.map(drop)
+    pub(crate) fn change_password(self, change: PasswordChange) -> Pending<()> {
+        let call = Call::new(Method::PUT, paths::PASSWORD.to_owned()).json(&change);
+        self.tell_only(call)
     }
 
     /// The newest entries that hold a text, and whether there are older ones.

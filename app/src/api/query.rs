@@ -13,6 +13,7 @@ use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use super::failure::EdgeError;
+use crate::react::react;
 
 /// A value of the server and how it stands with it.
 pub(crate) struct Query<T> {
@@ -145,7 +146,7 @@ impl Fetched {
         };
         let back = use_context::<super::Reachable>();
         let rules = Rc::new(rules);
-        Effect::new(move |_| {
+        react(move || {
             this.again.track();
             if let Some(back) = back {
                 back.returned().track();

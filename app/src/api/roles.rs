@@ -5,27 +5,24 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use gloo_net::http::Method;
 use serde_json::{Value, json};
 use shared::{
-    ArmList, RoleAssignment,
+    RoleAssignment,
     paths::{self, encode, encode_path, versioned},
 };
 
 use super::{
     client::{Call, EdgeClient},
     failure::EdgeError,
+    pending::Pending,
 };
 
 impl EdgeClient {
     /// Gives a role to a service principal or person.
-    pub(crate) async fn give_role(
-        self,
-        principal: String,
-        held: RoleAssignment,
-    ) -> Result<(), EdgeError> {
+    pub(crate) fn give_role(self, principal: String, held: RoleAssignment) -> Pending<()> {
         let path = paths::role_assignment(&encode_path(&held.scope), &name(&principal, &held));
         let role = held.role.to_string();
         let body = json!({ "properties": { "roleDefinitionId": role, "principalId": principal } });
-        let call = Call::new(Method::PUT, versioned(&path)).json(&body)?;
-        self.send(call).await.map(drop)
+        let call = Call::new(Method::PUT, versioned(&path)).json(&body);
+        self.tell_only(call)
     }
 
     /// Takes a role away, whatever the assignment is called.
@@ -36,9 +33,9 @@ impl EdgeClient {
     ) -> Result<(), EdgeError> {
         let filter = encode(&format!("principalId eq '{principal}'"));
         let path = versioned(&paths::role_assignments(&encode_path(&held.scope)));
-        let list: ArmList<Value> = self.get(format!("{path}&$filter={filter}")).await?;
+        let list: Vec<Value> = self.rows(format!("{path}&$filter={filter}")).await?;
         let role = held.role.to_string();
-        let wanted = list.value.iter().find(|it| {
+        let wanted = list.iter().find(|it| {
             it["properties"]["scope"] == *held.scope && it["properties"]["roleName"] == *role
         });
         match wanted.and_then(|it| it["id"].as_str()) {

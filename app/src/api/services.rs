@@ -10,8 +10,8 @@ use shared::{
 use super::{
     account::AccountClient,
     client::Call,
-    failure::EdgeError,
     images::{COMPUTE, Started, started},
+    pending::{Pending, Reading},
 };
 
 /// What the form of a new service sends.
@@ -37,55 +37,51 @@ pub(crate) fn create_request(
 }
 
 impl AccountClient {
-    pub(crate) async fn list_services(self) -> Result<Vec<Service>, EdgeError> {
-        self.all(self.path.services(), 1000).await
+    pub(crate) fn list_services(self) -> Reading<Vec<Service>> {
+        self.all(self.path.services(), 1000)
     }
 
     /// By id or by name.
-    pub(crate) async fn service(self, id: String) -> Result<Service, EdgeError> {
-        self.edge.get(versioned(&self.path.service(&id))).await
+    pub(crate) fn service(self, id: String) -> Reading<Service> {
+        self.edge.get(versioned(&self.path.service(&id)))
     }
 
-    pub(crate) async fn create_service(
+    pub(crate) fn create_service(
         &self,
         name: String,
         image_id: String,
         settings: ServiceUpdateRequest,
-    ) -> Result<Started, EdgeError> {
+    ) -> Pending<Started> {
         let request = create_request(name, image_id, settings);
-        let call = Call::post(versioned(&self.path.services())).json(&request)?;
-        started(&self.edge.send(call).await?)
+        let call = Call::post(versioned(&self.path.services())).json(&request);
+        started(self.edge, call)
     }
 
-    pub(crate) async fn update_service(
+    pub(crate) fn update_service(
         &self,
         id: &str,
         request: &ServiceUpdateRequest,
-    ) -> Result<Started, EdgeError> {
-        let call = Call::new(Method::PUT, versioned(&self.path.service(id))).json(request)?;
-        started(&self.edge.send(call).await?)
+    ) -> Pending<Started> {
+        let call = Call::new(Method::PUT, versioned(&self.path.service(id))).json(request);
+        started(self.edge, call)
     }
 
-    pub(crate) async fn delete_service(self, id: String) -> Result<(), EdgeError> {
-        self.edge.delete(versioned(&self.path.service(&id))).await
+    pub(crate) fn delete_service(self, id: String) -> Pending<()> {
+        self.edge.delete(versioned(&self.path.service(&id)))
     }
 
-    pub(crate) async fn service_keys(self, id: String) -> Result<AuthKeys, EdgeError> {
-        self.edge.get(versioned(&self.path.service_keys(&id))).await
+    pub(crate) fn service_keys(self, id: String) -> Reading<AuthKeys> {
+        self.edge.get(versioned(&self.path.service_keys(&id)))
     }
 
-    pub(crate) async fn regenerate_key(
-        self,
-        id: String,
-        key: KeyType,
-    ) -> Result<AuthKeys, EdgeError> {
+    pub(crate) fn regenerate_key(self, id: String, key: KeyType) -> Reading<AuthKeys> {
         let request = RegenerateKeysRequest { key_type: Some(key) };
-        self.edge.post(versioned(&self.path.regenerate_keys(&id)), &request).await
+        self.edge.post(versioned(&self.path.regenerate_keys(&id)), &request)
     }
 
     /// Newest first.
-    pub(crate) async fn deployments(self, service: String) -> Result<Vec<Deployment>, EdgeError> {
+    pub(crate) fn deployments(self, service: String) -> Reading<Vec<Deployment>> {
         let path = format!("{}?serviceId={}", self.path.deployments(), encode(&service));
-        self.edge.get(versioned(&path)).await
+        self.edge.get(versioned(&path))
     }
 }

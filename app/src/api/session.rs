@@ -2,8 +2,8 @@
 
 use leptos::prelude::Set as _;
 use shared::{
-    Account, ArmList, Me, SessionRequest, Subscription,
-    paths::{self, AccountPath, versioned},
+    Me, SessionRequest,
+    paths::{self, AccountPath},
 };
 
 use super::{
@@ -24,7 +24,7 @@ pub(crate) struct AccountRef {
 impl EdgeClient {
     /// Opens a session; the answer is a cookie.
     pub(crate) async fn sign_in(self, request: SessionRequest) -> Result<(), EdgeError> {
-        let call = Call::post(paths::SESSION.to_owned()).json(&request)?;
+        let call = Call::post(paths::SESSION.to_owned()).json(&request);
         let answer = self.exchange(call).await?;
         if !answer.is_success() {
             return Err(answer.failure());
@@ -49,14 +49,7 @@ impl EdgeClient {
 
     /// Every account of every subscription the caller may see.
     pub(crate) async fn accounts(self) -> Result<Vec<AccountRef>, EdgeError> {
-        let subscriptions: ArmList<Subscription> =
-            self.get(versioned(paths::SUBSCRIPTIONS)).await?;
-        let mut accounts: Vec<Account> = Vec::new();
-        for subscription in subscriptions.value {
-            let path = versioned(&paths::accounts(&subscription.subscription_id));
-            let page: ArmList<Account> = self.get(path).await?;
-            accounts.extend(page.value);
-        }
+        let accounts = self.full_accounts().await?;
         Ok(name_accounts(accounts.iter().map(|account| account.id.as_str())))
     }
 }

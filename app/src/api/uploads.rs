@@ -86,7 +86,7 @@ impl AccountClient {
             upload.sent.try_set(offset);
         }
         let call = Call::post(versioned(&self.path.complete_upload(begun.id)));
-        self.edge.send(call).await?.read().map(Some)
+        self.edge.ask(call).await.map(Some)
     }
 
     /// Begins, or goes on where the server says.

@@ -9,6 +9,7 @@ use web_sys::{KeyboardEvent, PointerEvent};
 
 use crate::{
     chart::{HEIGHT, Lines, WIDTH, sparkline, time_ticks},
+    format::fixed,
     text::{language, t},
 };
 
@@ -110,10 +111,9 @@ pub(crate) fn Chart(
         .collect_view();
     let grid = move || {
         data.with(|data| {
-            let across = data
-                .value_ticks()
-                .into_iter()
-                .map(|tick| format!("M0 {:.2}h{WIDTH}", (1.0 - data.up(tick)) * HEIGHT));
+            let across = data.value_ticks().into_iter().map(|tick| {
+                format!("M0 {}H{}", fixed((1.0 - data.up(tick)) * HEIGHT, 2), fixed(WIDTH, 0))
+            });
             across.collect::<String>()
         })
     };
@@ -122,7 +122,7 @@ pub(crate) fn Chart(
             let ticks = data.value_ticks().into_iter();
             ticks
                 .map(|tick| {
-                    let bottom = format!("{:.2}%", data.up(tick) * 100.0);
+                    let bottom = percent(data.up(tick));
                     view! { <span style:bottom=bottom>{unit(tick)}</span> }
                 })
                 .collect_view()
@@ -137,7 +137,7 @@ pub(crate) fn Chart(
                 // A label is centred on its moment: at either end it would stand out of the chart.
                 .filter(|tick| (0.04..=0.96).contains(&data.across(*tick)))
                 .map(|tick| {
-                    let left = format!("{:.2}%", data.across(tick) * 100.0);
+                    let left = percent(data.across(tick));
                     view! { <span style:left=left>{brief(tick, length)}</span> }
                 })
                 .collect_view()
@@ -146,7 +146,7 @@ pub(crate) fn Chart(
     let hair = move || {
         let across = data.with(|data| Some(data.across(*data.times.get(cursor.get()?)?)));
         across.map(|across| {
-            view! { <span class="chart-hair" style:left=format!("{:.2}%", across * 100.0)></span> }
+            view! { <span class="chart-hair" style:left=percent(across)></span> }
         })
     };
     let last = move || data.with(|data| data.times.len().saturating_sub(1)).to_string();
@@ -155,11 +155,11 @@ pub(crate) fn Chart(
         <figure class="chart">
             <figcaption>
                 <span class="chart-title">{label.clone()}</span>
-                <span class="chart-moment number">{moment}</span>
+                <span class="chart-moment number">{move || moment()}</span>
             </figcaption>
             <ul class="chart-legend">{legend}</ul>
             <div class="chart-frame">
-                <div class="chart-values number" aria-hidden="true">{value_axis}</div>
+                <div class="chart-values number" aria-hidden="true">{move || value_axis()}</div>
                 <div
                     class="chart-plot"
                     node_ref=plot
@@ -167,25 +167,25 @@ pub(crate) fn Chart(
                     role="slider"
                     aria-label=label
                     aria-valuemin="0"
-                    aria-valuemax=last
+                    aria-valuemax=move || last()
                     aria-valuenow=move || shown.get().unwrap_or(0).to_string()
-                    aria-valuetext=said
+                    aria-valuetext=move || said()
                     on:pointermove=point
                     on:pointerdown=point
                     on:pointerleave=move |_| cursor.set(None)
                     on:keydown=keys
                 >
                     <svg
-                        viewBox=format!("0 0 {WIDTH} {HEIGHT}")
+                        viewBox=format!("0 0 {} {}", fixed(WIDTH, 0), fixed(HEIGHT, 0))
                         preserveAspectRatio="none"
                         aria-hidden="true"
                     >
-                        <path class="chart-grid" d=grid />
+                        <path class="chart-grid" d=move || grid() />
                         {paths}
                     </svg>
-                    {hair}
+                    {move || hair()}
                 </div>
-                <div class="chart-times number" aria-hidden="true">{time_axis}</div>
+                <div class="chart-times number" aria-hidden="true">{move || time_axis()}</div>
             </div>
             <TableView caption lines unit data />
         </figure>
@@ -254,7 +254,7 @@ fn TableView(
         >
             {move || if opened.with(Option::is_some) { t().hide_table } else { t().show_table }}
         </button>
-        {table}
+        {move || table()}
     }
 }
 
@@ -297,6 +297,10 @@ fn brief(time: f64, length: f64) -> String {
 
 fn full(time: f64) -> String {
     formatted(time, &[("dateStyle", "medium"), ("timeStyle", "medium")])
+}
+
+fn percent(part: f64) -> String {
+    format!("{}%", fixed(part * 100.0, 2))
 }
 
 fn formatted(time: f64, wanted: &[(&str, &str)]) -> String {

@@ -3,6 +3,7 @@
 use leptos::{html, prelude::*};
 
 use super::button::{Button, ButtonKind};
+use crate::react::react;
 use crate::text::t;
 
 /// A modal dialog over the page; the browser keeps the focus in it and gives it back.
@@ -21,7 +22,7 @@ pub(crate) fn ConfirmDialog(
     children: Children,
 ) -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();
-    Effect::new(move |_| {
+    react(move || {
         let Some(element) = dialog.get() else { return };
         if open.get() {
             if !element.open() {

@@ -10,6 +10,7 @@ use wasm_bindgen::JsCast as _;
 
 use super::button::{Button, ButtonKind};
 use crate::{
+    format::fixed,
     layout::{HEIGHT, Layout, Viewport, WIDTH},
     text::t,
 };
@@ -93,9 +94,13 @@ pub(crate) fn Drawing(
             let (x1, y1, x2) = (x1 + WIDTH / 2.0, y1 + HEIGHT, x2 + WIDTH / 2.0);
             let bend = ((y2 - y1) / 2.0).max(12.0);
             let path = format!(
-                "M{x1:.1} {y1:.1}C{x1:.1} {:.1} {x2:.1} {:.1} {x2:.1} {y2:.1}",
-                y1 + bend,
-                y2 - bend
+                "M{x1} {}C{x1} {} {x2} {} {x2} {}",
+                fixed(y1, 1),
+                fixed(y1 + bend, 1),
+                fixed(y2 - bend, 1),
+                fixed(*y2, 1),
+                x1 = fixed(x1, 1),
+                x2 = fixed(x2, 1),
             );
             Some(view! { <path class="graph-edge" d=path /> }.into_any())
         })
@@ -167,15 +172,15 @@ fn drawn_box(
     };
     view! {
         <g
-            class=class
-            transform=format!("translate({x:.1} {y:.1})")
+            class=move || class()
+            transform=format!("translate({} {})", fixed(x, 1), fixed(y, 1))
             role="button"
             tabindex="0"
             aria-pressed=move || if chosen.get() == Some(place) { "true" } else { "false" }
             on:click=move |_| chosen.set(Some(place))
             on:keydown=press
         >
-            <rect width=WIDTH.to_string() height=HEIGHT.to_string() rx="8" />
+            <rect width=fixed(WIDTH, 0) height=fixed(HEIGHT, 0) rx="8" />
             // Both lines together are the button's name; whole names are in the details and in the table.
             <text x="12" y="19" class="graph-title">{cut(&node.title, 22)} " "</text>
             <text x="12" y="35" class="graph-sub">{cut(&node.sub, 27)}</text>

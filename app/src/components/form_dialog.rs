@@ -6,7 +6,7 @@ use super::{
     button::{Button, ButtonKind},
     failure::FailureNote,
 };
-use crate::{api::EdgeError, text::t};
+use crate::{api::EdgeError, react::react, text::t};
 
 /// A modal form; stays open, with what was typed, until what it does has worked.
 #[component]
@@ -27,7 +27,7 @@ pub(crate) fn FormDialog(
     children: Children,
 ) -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();
-    Effect::new(move |_| {
+    react(move || {
         let Some(element) = dialog.get() else { return };
         if open.get() {
             if !element.open() {

@@ -38,8 +38,8 @@ fn stages(fetched: Fetched, build: Box<dyn Fn() -> AnyView + Send + Sync>) -> An
         Phase::Ready => build(),
     };
     view! {
-        {note}
-        {content}
+        {move || note()}
+        {move || content()}
     }
     .into_any()
 }

@@ -2,7 +2,7 @@
 
 use leptos::{html, prelude::*};
 
-use crate::{navigation::use_navigation, text::t};
+use crate::{navigation::use_navigation, react::react, text::t};
 
 /// One step of the way here.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ pub(crate) fn PageHeader(
         }
         true
     });
-    Effect::new(move |_| {
+    react(move || {
         document().set_title(&format!("{} · {}", title.get(), t().product));
     });
     let way = (!crumbs.is_empty()).then(|| {

@@ -24,8 +24,9 @@ use super::{
 };
 use crate::{
     api::{EdgeError, Reachable, Wanted},
-    format::count,
+    format::{count, fixed},
     navigation::{Navigation, use_navigation},
+    react::react,
     text::{fill, t},
 };
 
@@ -190,9 +191,9 @@ pub(crate) fn PagedTable(
         Some(fill(t().rows_counted, &[("count", &count(total))]))
     };
     view! {
-        <div class="list-bar">{field} {filters} <p class="fine number" role="status">{counted}</p></div>
+        <div class="list-bar">{move || field()} {filters} <p class="fine number" role="status">{move || counted()}</p></div>
         {note}
-        {body}
+        {move || body()}
     }
 }
 
@@ -265,7 +266,7 @@ fn rows(
             list.height.set(f64::from(element.client_height()));
         }
     };
-    Effect::new(move |_| {
+    react(move || {
         if scroller.get().is_some() {
             request_animation_frame(measure);
         }
@@ -292,9 +293,10 @@ fn rows(
     };
     let total = move || list.total.get().unwrap_or_default();
     #[expect(clippy::cast_precision_loss, reason = "pixels of a page")]
-    let above = move || format!("{}px", sight.get().start as f64 * ROW);
+    let above = move || format!("{}px", fixed(sight.get().start as f64 * ROW, 0));
     #[expect(clippy::cast_precision_loss, reason = "pixels of a page")]
-    let below = move || format!("{}px", total().saturating_sub(sight.get().end) as f64 * ROW);
+    let below =
+        move || format!("{}px", fixed(total().saturating_sub(sight.get().end) as f64 * ROW, 0));
     view! {
         <div
             class="rows"
@@ -310,13 +312,13 @@ fn rows(
                     <tr aria-rowindex="1">{headings}</tr>
                 </thead>
                 <tbody>
-                    <tr class="rows-gap" aria-hidden="true"><td colspan=width.clone() style:height=above></td></tr>
+                    <tr class="rows-gap" aria-hidden="true"><td colspan=width.clone() style:height=move || above()></td></tr>
                     <For
                         each=shown
                         key=|(at, row): &(u64, Option<Row>)| (*at, row.as_ref().map(fingerprint))
                         children=|(at, row): (u64, Option<Row>)| one_row(at, row)
                     />
-                    <tr class="rows-gap" aria-hidden="true"><td colspan=width style:height=below></td></tr>
+                    <tr class="rows-gap" aria-hidden="true"><td colspan=width style:height=move || below()></td></tr>
                 </tbody>
             </table>
         </div>
@@ -365,10 +367,10 @@ fn heading(column: Column, navigation: Navigation, order: Memo<Option<String>>) 
         Some(true) => " ↓",
     };
     view! {
-        <th scope="col" aria-sort=spoken>
+        <th scope="col" aria-sort=move || spoken()>
             <button type="button" class="order" on:click=press>
                 {column.label}
-                <span aria-hidden="true">{mark}</span>
+                <span aria-hidden="true">{move || mark()}</span>
                 {move || way().is_none().then(|| view! { <Icon glyph=Glyph::Sort /> })}
             </button>
         </th>

@@ -3,7 +3,7 @@
 use leptos::{ev::KeyboardEvent, html, prelude::*, tachys::dom::event_target_value};
 
 use super::icon::{Glyph, Icon};
-use crate::{navigation::use_navigation, text::t};
+use crate::{navigation::use_navigation, react::react, text::t};
 
 /// Somewhere to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(crate) fn Palette(
     let dialog = NodeRef::<html::Dialog>::new();
     let input = NodeRef::<html::Input>::new();
     let current = RwSignal::new(0_usize);
-    Effect::new(move |_| {
+    react(move || {
         let Some(element) = dialog.get() else { return };
         if open.get() {
             if !element.open() {
@@ -76,7 +76,7 @@ pub(crate) fn Palette(
                     <li
                         role="option"
                         id=format!("place-{place}")
-                        aria-selected=chosen
+                        aria-selected=move || chosen()
                         on:click=move |_| go(place)
                     >
                         <Icon glyph=it.glyph />
@@ -119,8 +119,8 @@ pub(crate) fn Palette(
                     on:keydown=keys
                 />
             </div>
-            <ul id="places" role="listbox" aria-label=t().palette>{options}</ul>
-            <p class="fine" role="status">{none}</p>
+            <ul id="places" role="listbox" aria-label=t().palette>{move || options()}</ul>
+            <p class="fine" role="status">{move || none()}</p>
         </dialog>
     }
 }

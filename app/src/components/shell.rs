@@ -1,5 +1,6 @@
 //! The frame around every page: navigation, account, session.
 
+use crate::react::react;
 use leptos::prelude::*;
 
 use super::{
@@ -41,7 +42,7 @@ pub(crate) fn Shell(
     children: Children,
 ) -> impl IntoView {
     let unfolded = RwSignal::new(false);
-    Effect::new(move |_| {
+    react(move || {
         page.track();
         unfolded.set(false);
     });
@@ -91,7 +92,7 @@ pub(crate) fn Shell(
                     <kbd aria-hidden="true">"Ctrl K"</kbd>
                 </button>
                 <nav aria-label=t().navigation>
-                    <ul>{links}</ul>
+                    <ul>{move || links()}</ul>
                 </nav>
                 <section class="shell-foot" aria-label=t().session>{footer} <LanguageChoice /> <ThemeChoice /></section>
             </div>

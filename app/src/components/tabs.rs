@@ -2,6 +2,8 @@
 
 use leptos::{html, prelude::*};
 
+use crate::react::react;
+
 /// One part.
 #[derive(Debug, Clone)]
 pub(crate) struct Tab {
@@ -20,7 +22,7 @@ pub(crate) fn Tabs(
 ) -> impl IntoView {
     let row = NodeRef::<html::Nav>::new();
     // On a narrow screen the row scrolls: the current tab is brought into sight.
-    Effect::new(move |_| {
+    react(move || {
         let chosen = format!("li:nth-child({})", current.get() + 1);
         let Some(row) = row.get() else { return };
         if let Ok(Some(tab)) = row.query_selector(&chosen) {

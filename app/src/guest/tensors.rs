@@ -8,6 +8,8 @@
 use serde_json::{Map, Number, Value, json};
 use shared::{Dim, ElementType, Role, Signature, TensorSpec};
 
+use crate::format::short_of_32;
+
 /// Most rows of one call where the signature does not say.
 const ROWS: u32 = 4096;
 /// Most bytes of one tensor.
@@ -261,8 +263,8 @@ fn read(element_type: ElementType, chunk: &[u8]) -> Value {
     let shift = 64 - 8 * chunk.len() as u32;
     let signed = (unsigned << shift).cast_signed() >> shift;
     match element_type {
-        ElementType::Float32 => shortest(f32::from_bits(unsigned as u32).to_string()),
-        ElementType::Float64 => shortest(f64::from_bits(unsigned).to_string()),
+        ElementType::Float32 => finite(short_of_32(f32::from_bits(unsigned as u32))),
+        ElementType::Float64 => finite(f64::from_bits(unsigned)),
         ElementType::Bool => Value::Bool(unsigned != 0),
         ElementType::Int8 | ElementType::Int16 | ElementType::Int32 | ElementType::Int64 => {
             Value::from(signed)
@@ -271,9 +273,9 @@ fn read(element_type: ElementType, chunk: &[u8]) -> Value {
     }
 }
 
-/// The shortest decimal that reads back to the same number; what is no number is `null`.
-fn shortest(text: String) -> Value {
-    text.parse::<f64>().ok().filter(|it| it.is_finite()).map_or(Value::Null, Value::from)
+/// What is no number is `null`.
+fn finite(value: f64) -> Value {
+    if value.is_finite() { Value::from(value) } else { Value::Null }
 }
 
 /// The largest difference of two answers' numbers; `None` where they differ in anything else.

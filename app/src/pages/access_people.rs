@@ -61,7 +61,7 @@ pub(super) fn People() -> impl IntoView {
     view! {
         <Panel id="people" title=t().people actions=add.into_any()>
             <p class="lead">{t().people_hint}</p>
-            {shown}
+            {move || shown()}
             <Loaded query=people let:rows>
                 <Table
                     caption=t().people

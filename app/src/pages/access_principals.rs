@@ -78,7 +78,7 @@ pub(super) fn Principals() -> impl IntoView {
     view! {
         <Panel id="principals" title=t().principals actions=add.into_any()>
             <p class="lead">{t().principals_hint}</p>
-            {shown}
+            {move || shown()}
             <Loaded query=principals let:all>{move || cards(all.get())}</Loaded>
         </Panel>
         <NewPrincipal open principals fresh />

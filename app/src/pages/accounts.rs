@@ -11,6 +11,7 @@ use crate::{
         Button, ButtonKind, ConfirmDialog, Field, FormDialog, Glyph, LinkButton, Loaded, Moment,
         PageHeader, SelectField, Table, TextArea, use_toasts,
     },
+    react::react,
     route::{Page, Route},
     text::{fill, t},
 };
@@ -156,7 +157,7 @@ fn AccountForm(
         Ok(places)
     });
     let options = Signal::derive(move || places.get().unwrap_or_default());
-    Effect::new(move |_| {
+    react(move || {
         if !open.get() {
             return;
         }
@@ -166,7 +167,7 @@ fn AccountForm(
         sku.set(it.as_ref().map_or_else(|| "S1".to_owned(), |it| it.sku.name.clone()));
         description.set(it.and_then(|it| it.properties.description).unwrap_or_default());
     });
-    Effect::new(move |_| {
+    react(move || {
         let first = options.with(|all| all.first().map(|(key, _)| key.clone()));
         if let (Some(first), true) = (first, place.with_untracked(String::is_empty)) {
             place.set(first);
@@ -241,7 +242,7 @@ fn AccountForm(
             failure
             on_submit=submit
         >
-            {only_new}
+            {move || only_new()}
             <SelectField id="tier" label=t().tier value=sku options=tiers />
             <TextArea id="account-description" label=t().description value=description rows=2 />
         </FormDialog>

@@ -181,12 +181,12 @@ pub(super) fn DeployProgress(deploying: Deploying) -> impl IntoView {
                 })
             };
             view! {
-                <li class=class>
+                <li class=move || class()>
                     {move || view! { <Icon glyph=mark().0 /> }}
                     <div>
                         <span>{label}</span>
                         <span class="visually-hidden">{move || mark().1}</span>
-                        {bar}
+                        {move || bar()}
                     </div>
                 </li>
             }

@@ -76,7 +76,7 @@ pub(crate) fn ImagePage(id: ImageId) -> impl IntoView {
             crumbs=vec![Crumb { label: t().images.to_owned(), href: account.href(Page::Images) }]
             aside=aside.into_any()
         >
-            {actions}
+            {move || actions()}
         </PageHeader>
         <Loaded query=image let:image>
             {move || {

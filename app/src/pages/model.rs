@@ -73,7 +73,7 @@ pub(crate) fn ModelPage(id: ModelId) -> impl IntoView {
             title=Signal::derive(title)
             crumbs=vec![Crumb { label: t().models.to_owned(), href: account.href(Page::Models) }]
         >
-            {actions}
+            {move || actions()}
         </PageHeader>
         <Tabs label=t().parts_of_model tabs current=Signal::derive(place) />
         <Loaded query=model let:model>

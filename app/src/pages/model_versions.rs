@@ -10,6 +10,7 @@ use crate::{
     components::{Glyph, Icon, Loaded, Moment, Panel, SelectField, Table},
     format::{bytes, short_hash},
     navigation::use_navigation,
+    react::react,
     route::{ModelTab, Page},
     text::t,
 };
@@ -62,7 +63,7 @@ fn Comparison(model: Model, versions: Query<Vec<Model>>) -> impl IntoView {
     let navigation = use_navigation();
     let with = navigation.query("with");
     let chosen = RwSignal::new(with.get_untracked().unwrap_or_default());
-    Effect::new(move |_| navigation.set_query("with", Some(&chosen.get())));
+    react(move || navigation.set_query("with", Some(&chosen.get())));
     let own = model.id;
     let options = Signal::derive(move || {
         let mut options = vec![(String::new(), "–".to_owned())];
@@ -90,7 +91,7 @@ fn Comparison(model: Model, versions: Query<Vec<Model>>) -> impl IntoView {
     view! {
         <Panel id="compare" title=t().compare>
             <SelectField id="with" label=t().compare_with value=chosen options hint=t().compare_hint />
-            {compared}
+            {move || compared()}
         </Panel>
     }
 }

@@ -219,7 +219,7 @@ pub(crate) fn NewModelPage() -> impl IntoView {
                                 accept=".onnx,.wasm,.zip,.gz,.tgz"
                                 on_file
                             />
-                            {picked}
+                            {move || picked()}
                         }
                             .into_any()
                     }
@@ -245,7 +245,7 @@ pub(crate) fn NewModelPage() -> impl IntoView {
                 <Field id="tags" label=t().tags value=tags hint=t().tags_hint error=tags_error />
             </Panel>
             {move || failure.get().map(|error| view! { <FailureNote error /> })}
-            {progress}
+            {move || progress()}
             <div class="actions">
                 <Button
                     label=Signal::derive(say_register)

@@ -50,7 +50,7 @@ pub(crate) fn OperationPage(id: OperationId) -> impl IntoView {
             ]
             aside=aside.into_any()
         >
-            {actions}
+            {move || actions()}
         </PageHeader>
         <Loaded query=operation let:operation>
             <Body operation />
@@ -83,10 +83,10 @@ fn Body(operation: Known<AsyncOperationStatus>) -> impl IntoView {
     };
     let announced = move || operation.with(|it| state_word(it.state));
     view! {
-        <p class="visually-hidden" role="status">{announced}</p>
-        {progress}
-        {failure}
-        {warnings}
+        <p class="visually-hidden" role="status">{move || announced()}</p>
+        {move || progress()}
+        {move || failure()}
+        {move || warnings()}
         <Panel id="details" title=t().details>
             {move || {
                 let it = operation.get();

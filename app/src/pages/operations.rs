@@ -13,6 +13,7 @@ use crate::{
         use_toasts,
     },
     navigation::use_navigation,
+    react::react,
     route::{Page, ServiceTab},
     text::{fill, t},
 };
@@ -37,8 +38,8 @@ pub(crate) fn OperationsPage() -> impl IntoView {
         RwSignal::new(state.get_untracked().unwrap_or_default()),
         RwSignal::new(kind.get_untracked().unwrap_or_default()),
     );
-    Effect::new(move |_| navigation.set_query("state", Some(&chosen_state.get())));
-    Effect::new(move |_| navigation.set_query("kind", Some(&chosen_kind.get())));
+    react(move || navigation.set_query("state", Some(&chosen_state.get())));
+    react(move || navigation.set_query("kind", Some(&chosen_kind.get())));
     let mut states = vec![(String::new(), t().filter_all.to_owned())];
     states.extend(
         [

@@ -61,7 +61,7 @@ pub(crate) fn OverviewPage() -> impl IntoView {
         (account.href(Page::Services), account.href(Page::Operations));
     view! {
         <PageHeader title=t().overview>{actions}</PageHeader>
-        {steps}
+        {move || steps()}
         <div class="figures">
             <Figure
                 label=t().services
@@ -84,7 +84,7 @@ pub(crate) fn OverviewPage() -> impl IntoView {
                 glyph=Glyph::Warning
             />
         </div>
-        {charts}
+        {move || charts()}
         <Panel
             id="services"
             title=t().services

@@ -6,6 +6,7 @@ use crate::{
     api::{AccountClient, EdgeError, Query, Wanted},
     app::CurrentAccount,
     components::{Glyph, Palette, Place},
+    format::small_letters,
     route::{AccessTab, ModelTab, Page, ServiceTab},
     text::t,
 };
@@ -44,7 +45,7 @@ pub(crate) fn Places(account: CurrentAccount, open: RwSignal<bool>) -> impl Into
         async move { if wanted { resources(&account, &text).await } else { Ok(Found(vec![])) } }
     });
     let places = move || {
-        let text = typed.get().trim().to_lowercase();
+        let text = small_letters(typed.get().trim());
         let pages = named_pages().into_iter().filter(|(_, name, _)| fits(name, &text));
         let mut places: Vec<Place> = pages
             .map(|(page, name, glyph)| Place {
@@ -67,7 +68,7 @@ pub(crate) fn Places(account: CurrentAccount, open: RwSignal<bool>) -> impl Into
 
 /// Whether a name holds every word that was typed.
 fn fits(name: &str, typed: &str) -> bool {
-    let name = name.to_lowercase();
+    let name = small_letters(name);
     typed.split_whitespace().all(|word| name.contains(word))
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn ServicePage(name: String) -> impl IntoView {
             ]
             aside=aside.into_any()
         >
-            {actions}
+            {move || actions()}
         </PageHeader>
         <Tabs label=t().parts_of_service tabs current=Signal::derive(place) />
         <Loaded query=service let:current>
@@ -147,8 +147,8 @@ fn Summary(service: Known<Service>) -> impl IntoView {
         })
     };
     view! {
-        <Panel id="details" title=t().details>{facts}</Panel>
-        {address}
+        <Panel id="details" title=t().details>{move || facts()}</Panel>
+        {move || address()}
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) fn ServiceRows(services: Known<Vec<Service>>) -> impl IntoView {
     let search = use_navigation().query("search");
     let empty = Memo::new(move |_| services.with(Vec::is_empty));
     let rows = Memo::new(move |_| {
-        let wanted = search.get().unwrap_or_default().to_lowercase();
+        let wanted = search.get().unwrap_or_default().to_ascii_lowercase();
         services.with(|all| {
             all.iter().filter(|service| service.name.contains(&wanted)).cloned().collect::<Vec<_>>()
         })

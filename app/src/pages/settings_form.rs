@@ -119,7 +119,7 @@ pub(super) fn SettingsForm(fields: SettingsFields) -> impl IntoView {
     };
     view! {
         <CheckField id="autoscale" label=t().autoscale hint=t().autoscale_hint value=fields.autoscale />
-        {scaling}
+        {move || scaling()}
         <div class="field-row">
             <Field
                 id="cpu"

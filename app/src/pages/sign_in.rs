@@ -74,7 +74,7 @@ pub(crate) fn SignInPage() -> impl IntoView {
                 </div>
                 <PageHeader title=t().sign_in />
                 <p class="lead">{t().sign_in_lead}</p>
-                {refusal}
+                {move || refusal()}
                 <form on:submit=submit>
                     <Field
                         id="client-id"

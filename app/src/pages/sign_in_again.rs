@@ -7,6 +7,7 @@ use super::sign_in::credentials;
 use crate::{
     api::{EdgeClient, EdgeError, Failure},
     components::{Button, ButtonKind, FailureNote, Field},
+    react::react,
     text::t,
 };
 
@@ -17,7 +18,7 @@ pub(crate) fn SignInAgain() -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();
     let (client_id, secret) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let (busy, failure) = (RwSignal::new(false), RwSignal::new(None::<EdgeError>));
-    Effect::new(move |_| {
+    react(move || {
         let Some(element) = dialog.get() else { return };
         match (edge.signed_out().get(), element.open()) {
             (true, false) => {
@@ -67,7 +68,7 @@ pub(crate) fn SignInAgain() -> impl IntoView {
             <h2>{t().sign_in_again}</h2>
             <div class="dialog-body">
                 <p>{t().sign_in_again_hint}</p>
-                {refusal}
+                {move || refusal()}
             </div>
             <form on:submit=submit>
                 <Field

@@ -10,6 +10,7 @@ use shared::Signature;
 use super::try_it::Attempt;
 use crate::{
     components::{Field, Panel, TextArea},
+    react::react,
     sample::{
         BadTable, BadValue, Column, columns, document, document_of_table, example_document,
         read_value, readable,
@@ -75,7 +76,7 @@ pub(super) fn Entry(
         pasted.with(|text| document_of_table(&columns, one_input, text))
     });
     // What a way shows is what it sends.
-    Effect::new(move |_| {
+    react(move || {
         let document = match mode.get() {
             EntryMode::Form => from_form.get(),
             EntryMode::Table => from_table.get().ok(),
@@ -85,7 +86,7 @@ pub(super) fn Entry(
             attempt.text.set(readable(&document));
         }
     });
-    Effect::new(move |_| {
+    react(move || {
         unready.set(match mode.get() {
             EntryMode::Form => from_form.with(Option::is_none),
             EntryMode::Table => from_table.with(Result::is_err),
@@ -137,7 +138,7 @@ pub(super) fn Entry(
         .map(|(way, label)| {
             let pressed = move || if mode.get() == way { "true" } else { "false" };
             view! {
-                <button type="button" aria-pressed=pressed on:click=move |_| mode.set(way)>
+                <button type="button" aria-pressed=move || pressed() on:click=move |_| mode.set(way)>
                     {label}
                 </button>
             }
@@ -149,7 +150,7 @@ pub(super) fn Entry(
     });
     view! {
         <Panel id="request" title=t().request actions=switch.into_any()>
-            {editor}
+            {move || editor()}
             <div class="actions">{children()}</div>
         </Panel>
     }

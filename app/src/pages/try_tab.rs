@@ -11,7 +11,7 @@ use crate::{
     api::Known,
     app::use_account,
     components::{Button, CodeBlock, Glyph, KeyValue, KeyValues, Panel, StateBadge, Tone},
-    format::{bytes, duration},
+    format::{bytes, duration, exponent},
     guest::{Guest, GuestAnswer, GuestError, Unfit, difference},
     sample::readable,
     text::{fill, t},
@@ -80,7 +80,7 @@ pub(super) fn InThisTab(
                 disabled=Signal::derive(move || attempt.document.with(Result::is_err))
                 on_press=run
             />
-            <div aria-live="polite">{shown}</div>
+            <div aria-live="polite">{move || shown()}</div>
         </Panel>
     }
 }
@@ -102,16 +102,16 @@ fn beside(ran: Ran, attempt: Attempt) -> AnyView {
         let label = if apart == 0.0 {
             t().same_answer.to_owned()
         } else {
-            fill(t().apart, &[("by", &format!("{apart:.1e}"))])
+            fill(t().apart, &[("by", &exponent(apart))])
         };
         Some(view! { <p class="answer-line"><StateBadge tone glyph label /></p> }.into_any())
     };
     view! {
         <div class="tab-answer">
-            {agreement}
+            {move || agreement()}
             <KeyValues>
                 <KeyValue name=t().tab_took>{duration(here)}</KeyValue>
-                {server}
+                {move || server()}
                 <KeyValue name=t().module_size>{bytes(ran.module_bytes as u64)}</KeyValue>
             </KeyValues>
             <CodeBlock text=readable(&ran.answer.document) label=t().answer_body />

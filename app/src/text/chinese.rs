@@ -3,7 +3,7 @@
 
 use super::Words;
 
-pub(super) static CHINESE: Words = Words {
+pub(super) const CHINESE: Words = Words {
     // The frame.
     product: "Edge Scorer",
     navigation: "主選單",

@@ -1,6 +1,16 @@
 //! English: the example by which the type of every language's words is declared. One long table, so
 //! that a translator reads one file.
 
+use std::str::Split;
+
+use super::SEPARATOR;
+
+/// Out of line, since it is called once for every word.
+#[inline(never)]
+fn take(place: &mut &'static str, texts: &mut Split<'static, char>) {
+    *place = texts.next().unwrap_or_default();
+}
+
 /// Declares [`Words`] and the English table at once, so that neither can lack a word.
 macro_rules! words {
     ($($name:ident: $english:literal,)+) => {
@@ -8,11 +18,27 @@ macro_rules! words {
         #[derive(Debug, Clone, Copy)]
         pub(crate) struct Words { $(pub(crate) $name: &'static str),+ }
 
-        pub(super) static ENGLISH: Words = Words { $($name: $english),+ };
+        pub(super) const ENGLISH: Words = Words { $($name: $english),+ };
 
-        #[cfg(test)]
         impl Words {
+            /// How many words there are.
+            pub(super) const COUNT: usize = [$(stringify!($name)),+].len();
+
+            /// Every text, in order.
+            pub(super) const fn texts(&self) -> [&'static str; Self::COUNT] {
+                [$(self.$name),+]
+            }
+
+            /// The words of a language out of its joined texts.
+            pub(super) fn of(joined: &'static str) -> Self {
+                let mut words = Self { $($name: ""),+ };
+                let mut texts = joined.split(SEPARATOR);
+                $(take(&mut words.$name, &mut texts);)+
+                words
+            }
+
             /// Every key with its text, in order.
+            #[cfg(test)]
             pub(super) fn entries(&self) -> Vec<(&'static str, &'static str)> {
                 vec![$((stringify!($name), self.$name)),+]
             }

@@ -3,7 +3,7 @@
 
 use super::Words;
 
-pub(super) static JAPANESE: Words = Words {
+pub(super) const JAPANESE: Words = Words {
     // The frame.
     product: "Edge Scorer",
     navigation: "メインメニュー",

@@ -3,7 +3,7 @@
 
 use super::Words;
 
-pub(super) static KOREAN: Words = Words {
+pub(super) const KOREAN: Words = Words {
     // The frame.
     product: "Edge Scorer",
     navigation: "주 메뉴",

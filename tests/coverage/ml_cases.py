@@ -27,6 +27,7 @@ WHOLE = RANDOM.integers(-3, 4, (ROWS, 3))
 ALL = {"float": FLOAT, "double": FLOAT.astype(np.float64), "int64": WHOLE, "int32": WHOLE.astype(np.int32)}
 KINDS = {"f": T.FLOAT, "d": T.DOUBLE, "l": T.INT64, "q": T.INT64, "i": T.INT32, "O": T.STRING}
 VERSIONS = range(1, 6)
+DEPRECATED = ("TreeEnsembleClassifier", "TreeEnsembleRegressor")
 
 
 def kind_of(array):
@@ -61,6 +62,10 @@ class Case:
 
     def answers(self, model):
         """What comes out, and who said so."""
+        if self.operator in DEPRECATED and model.opset_import[0].version >= 5:
+            # ONNX Runtime refuses what version 5 calls out of use, and means the same by it before.
+            answers, _ = self.answers(self.model(4))
+            return answers, "ONNX Runtime at version 4"
         try:
             run = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]).run
             return self.run(run), "ONNX Runtime"

@@ -239,6 +239,31 @@ fn a_compiled_model_scores_and_its_check_says_so_beforehand() {
 }
 
 #[test]
+fn a_plan_says_in_both_tiers_what_each_step_may_take() {
+    let desk = Desk::new();
+    let module = desk.path("model.wasm");
+    // Half precision is computed by the operators of the dynamic tier.
+    let half = fixtures::prepared().models.join("cases/digits_cnn_fp16/model.onnx");
+    let plan_of = |onnx: &Path| {
+        run(&["compile", onnx.to_str().unwrap(), "-o", &module], "").expect(0);
+        run(&["inspect", &module, "--format", "text"], "").expect(0).out
+    };
+
+    let plans = [plan_of(&fixtures::onnx_path("digits_cnn")), plan_of(&half)];
+
+    assert_eq!(plans.each_ref().map(|plan| plan.contains("dynamic tier")), [false, true]);
+    for plan in plans {
+        let (_, steps) = plan.split_once("steps\n").unwrap();
+        let (steps, total) = steps.split_once("\n  estimated ").unwrap();
+        let convolutions: Vec<&str> =
+            steps.lines().filter(|line| line.to_lowercase().contains("conv")).collect();
+        assert!(convolutions.len() >= 2, "{plan}");
+        assert!(steps.matches(" per row").count() >= 2, "{plan}");
+        assert!(total.starts_with(|digit: char| digit.is_ascii_digit()), "{plan}");
+    }
+}
+
+#[test]
 fn a_model_with_unknown_operators_ends_with_3_lists_them_and_leaves_the_old_module() {
     let desk = Desk::new();
     let onnx = fixtures::onnx_path("unsupported");

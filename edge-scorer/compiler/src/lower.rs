@@ -198,7 +198,7 @@ impl Lowering<'_> {
     /// Whether a product of so many multiplications is the host's: a call out of the sandbox takes
     /// about as long as a hundred of them.
     fn is_native(&self, products: usize) -> bool {
-        const WORTH_A_CALL: usize = 1024;
+        const WORTH_A_CALL: usize = 256;
         self.planner.profile() == Profile::Linalg && products >= WORTH_A_CALL
     }
 

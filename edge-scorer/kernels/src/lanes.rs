@@ -74,7 +74,7 @@ mod wasm {
     use core::arch::wasm32::{
         f32x4_abs, f32x4_add, f32x4_convert_i32x4, f32x4_div, f32x4_extract_lane, f32x4_floor,
         f32x4_lt, f32x4_max, f32x4_min, f32x4_mul, f32x4_nearest, f32x4_neg, f32x4_pmax,
-        f32x4_pmin, f32x4_relaxed_madd, f32x4_splat, f32x4_sub, i32x4_add, i32x4_shl, i32x4_shr,
+        f32x4_pmin, f32x4_relaxed_madd, f32x4_splat, f32x4_sub, i32x4_shl, i32x4_shr,
         i32x4_shuffle, i32x4_splat, i32x4_sub, v128, v128_and, v128_bitselect, v128_load,
         v128_load32_splat, v128_store,
     };

@@ -102,7 +102,8 @@ fn perform(task: &Task) -> Result<()> {
 fn serve(flags: &[String]) -> Result<()> {
     console::build()?;
     step("building the server (several minutes the first time)", || {
-        run(cargo(["build", "--release", "--package", "edge-scorer"]))
+        // Of the whole workspace, as everywhere: with other features every dependency would be built twice.
+        run(cargo(["build", "--release", "--workspace", "--bin", "edge-scorer"]))
     })?;
     let mut server = std::process::Command::new("target/release/edge-scorer");
     server.args(["serve", "--demo"]).args(flags);

@@ -136,11 +136,6 @@ unsafe fn pool<L: Lanes, const MAX: bool>(
         for line in 0..out_height {
             let rows = span(line, down, [shape.pad_top, shape.height, shape.pad_bottom]);
             unsafe {
-                let from = x.add(plane * height * width + rows.first * width);
-                let skip = shape.dilation_y as usize * width;
-                if rows.inside > 0 {
-                    fold_rows::<L, MAX>(from, scratch, width, rows.inside, skip);
-                }
                 let to = y.add((plane * out_height + line) * out_width);
                 if rows.inside == 0 {
                     for column in 0..out_width {
@@ -148,6 +143,9 @@ unsafe fn pool<L: Lanes, const MAX: bool>(
                     }
                     continue;
                 }
+                let from = x.add(plane * height * width + rows.first * width);
+                let skip = shape.dilation_y as usize * width;
+                fold_rows::<L, MAX>(from, scratch, width, rows.inside, skip);
                 let counted = if shape.count_padding != 0 { rows.counted } else { rows.inside };
                 for column in (0..whole.start).chain(whole.end..out_width) {
                     let columns =

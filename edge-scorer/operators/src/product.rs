@@ -31,7 +31,8 @@ pub(crate) fn multiply<T: Number>(
                 factors.for_each(|(a, b)| sum.add(a.to_f64(), b.to_f64()));
                 T::from_f64(sum.value())
             } else if T::IS_FLOAT {
-                T::from_f64(factors.map(|(a, b)| a.to_f64() * b.to_f64()).sum())
+                // From 0: the library's sum begins at -0, which a product without factors would answer.
+                T::from_f64(factors.fold(0.0, |sum, (a, b)| sum + a.to_f64() * b.to_f64()))
             } else {
                 factors.fold(T::default(), |sum, (a, b)| sum.add(a.mul(b)))
             };

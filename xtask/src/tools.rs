@@ -21,10 +21,17 @@ pub(crate) struct CrateTool {
     pub(crate) program: &'static str,
     /// Extra arguments of `cargo install`.
     arguments: &'static [&'static str],
+    /// How well it is compiled: only what has much to do needs more than `0`.
+    level: &'static str,
 }
 
-pub(crate) const TRUNK: CrateTool =
-    CrateTool { name: "trunk", version: "0.21.14", program: "trunk", arguments: &["--locked"] };
+pub(crate) const TRUNK: CrateTool = CrateTool {
+    name: "trunk",
+    version: "0.21.14",
+    program: "trunk",
+    arguments: &["--locked"],
+    level: "0",
+};
 
 /// Must equal the lock file's `wasm-bindgen`; a unit test holds the two together.
 pub(crate) const WASM_BINDGEN: CrateTool = CrateTool {
@@ -32,6 +39,7 @@ pub(crate) const WASM_BINDGEN: CrateTool = CrateTool {
     version: "0.2.130",
     program: "wasm-bindgen",
     arguments: &[],
+    level: "1",
 };
 
 pub(crate) const CARGO_DENY: CrateTool = CrateTool {
@@ -39,6 +47,7 @@ pub(crate) const CARGO_DENY: CrateTool = CrateTool {
     version: "0.20.2",
     program: "cargo-deny",
     arguments: &["--locked"],
+    level: "0",
 };
 
 /// The npm package that carries `wasm-opt`; Debian's is too old for this compiler's output.
@@ -58,7 +67,7 @@ impl CrateTool {
                 .args(self.arguments)
                 .arg("--root")
                 .arg(&home)
-                .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+                .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", self.level)
                 .env("CARGO_PROFILE_RELEASE_LTO", "off")
                 .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "256")
                 .env("CARGO_PROFILE_RELEASE_DEBUG", "0")

@@ -56,6 +56,25 @@ pub struct GraphAttribute {
     pub value: String,
 }
 
+/// What a model's operators take, as the server measured it.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct GraphCosts {
+    /// Operators that take time. The others became a part of one of these, or were computed when the
+    /// model was compiled.
+    pub nodes: Vec<NodeCost>,
+}
+
+/// What one operator takes.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeCost {
+    /// Place of the node in [`Graph::nodes`].
+    pub node: u32,
+    /// For one row on one core, in nanoseconds.
+    pub nanoseconds: u64,
+}
+
 /// A value on its way.
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -50,7 +50,7 @@ pub use audit::{AuditEntry, AuditOutcome};
 pub use bootstrap::Bootstrap;
 pub use deployments::Deployment;
 pub use errors::{ArmError, ArmErrorBody, ErrorBody, ErrorCode, ErrorDetail};
-pub use graph::{Graph, GraphAttribute, GraphEdge, GraphNode, GraphNodeKind};
+pub use graph::{Graph, GraphAttribute, GraphCosts, GraphEdge, GraphNode, GraphNodeKind, NodeCost};
 pub use ids::{
     DeploymentId, ImageId, InvalidId, ManifestId, ModelId, OperationId, ServiceId, UploadId,
 };

@@ -105,6 +105,11 @@ impl AccountPath {
         format!("{}/models/{id}/signature", self.0)
     }
 
+    /// `{B}/models/{id}/costs`.
+    pub fn model_costs(&self, id: ModelId) -> String {
+        format!("{}/models/{id}/costs", self.0)
+    }
+
     /// `{B}/models/{id}/graph`.
     pub fn model_graph(&self, id: ModelId) -> String {
         format!("{}/models/{id}/graph", self.0)

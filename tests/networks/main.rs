@@ -79,7 +79,8 @@ fn no_network_that_passed_has_fallen() {
 /// Whether the network answers as ONNX Runtime did.
 fn answers(engine: &Engine, case: &Case, profile: Profile) -> Result<(), String> {
     let limits = Limits { module_bytes: 1 << 30, ..Limits::default() };
-    let compiled = compile(&case.onnx, &Options { profile, limits }).map_err(|e| e.to_string())?;
+    let compiled = compile(&case.onnx, &Options { profile, limits, ..Options::default() })
+        .map_err(|e| e.to_string())?;
     let module = engine.load(&compiled.wasm, Trust::Compiled).map_err(|error| error.to_string())?;
     let limits = ScorerLimits { memory_bytes: MEMORY_BYTES, ..ScorerLimits::default() };
     let scorer = Scorer::new(module, limits);

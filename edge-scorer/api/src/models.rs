@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, response::Response, routing::get};
 use control::ModelFilter;
-use shared::{Graph, Model, ModelPatch, ModelRequest, Page};
+use shared::{Graph, GraphCosts, Model, ModelPatch, ModelRequest, Page};
 
 use crate::{
     auth::{Account, Id, Segments},
@@ -21,6 +21,7 @@ pub(crate) fn routes() -> Routes {
         .in_account("/models/{id}", get(show).patch(change).delete(delete))
         .in_account("/models/{id}/signature", get(signature))
         .in_account("/models/{id}/graph", get(graph))
+        .in_account("/models/{id}/costs", get(costs))
 }
 
 async fn register(
@@ -74,6 +75,15 @@ async fn graph(
     Segments(Id { id }): Segments<Id>,
 ) -> Result<Json<Graph>, ApiError> {
     Ok(Json(api.control.model_graph(&account.access, &id).await?))
+}
+
+/// Takes as long as compiling the model does, and half a second besides.
+async fn costs(
+    State(api): State<Api>,
+    account: Account,
+    Segments(Id { id }): Segments<Id>,
+) -> Result<Json<GraphCosts>, ApiError> {
+    Ok(Json(api.control.model_costs(&account.access, &id).await?))
 }
 
 async fn delete(

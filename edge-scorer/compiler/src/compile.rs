@@ -7,6 +7,7 @@ use tract_onnx::pb::ModelProto;
 use crate::dynamic;
 use crate::emit;
 use crate::error::{CompileError, Stopped};
+use crate::graph;
 use crate::import::{self, Batch, Imported};
 use crate::lower::{self, Refused};
 use crate::operators;
@@ -84,8 +85,10 @@ fn statically(proto: ModelProto, source: String, options: &Options) -> Result<Co
         );
     }
     let text = plan::print(&plan, &placement);
-    let wasm = emit::emit(&plan, &placement, &signature, &text)?;
-    Ok(Compiled { wasm, signature, plan: text })
+    let wasm = emit::emit(&plan, &placement, &signature, &text, options.marks)?;
+    let shown = imported.proto.graph.as_ref().map(graph::names).unwrap_or_default();
+    let steps = plan.steps.iter().map(|step| origin(&shown, &step.node)).collect();
+    Ok(Compiled { wasm, signature, plan: text, steps })
 }
 
 pub(crate) fn check(onnx: &[u8], options: &Options) -> Result<Check, CompileError> {
@@ -131,6 +134,14 @@ fn plan_of(proto: ModelProto, options: &Options) -> Result<(Imported, Plan), Sto
         Ok((imported, plan)) if import::rows_stay_apart(&imported) => Ok((imported, plan)),
         _ => attempt(proto, Batch::AsExported),
     }
+}
+
+/// Where a graph shows the operator that a node of the typed graph is made of, if it shows it.
+///
+/// tract names what it makes of a node after the node: `conv1`, `conv1.bias`.
+fn origin(shown: &[(String, u32)], node: &str) -> Option<u32> {
+    let named = shown.iter().filter(|(name, _)| node.starts_with(name.as_str()));
+    named.max_by_key(|(name, _)| name.len()).map(|(_, place)| *place)
 }
 
 /// Nodes of the typed graph, reported as the operators of the file that they come from.

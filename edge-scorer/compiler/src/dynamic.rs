@@ -52,8 +52,12 @@ pub(crate) fn compile(
     }
     let mut ports = ports::Ports::of(&proto)?;
     let signature = ports.describe(&proto, &zipped, options.profile, source);
-    let (wasm, plan) = emit::emit(&proto, &ports, &signature)?;
-    Ok(Compiled { wasm, signature, plan })
+    let (wasm, plan) = emit::emit(&proto, &ports, &signature, options.marks)?;
+    // One step for each node: what is inside of a loop or a branch is a part of it.
+    let nodes = proto.graph.as_ref().map_or(0, |graph| graph.node.len());
+    let shown = proto.graph.as_ref().map(crate::graph::names).unwrap_or_default();
+    let steps = (0..nodes).map(|node| shown.get(node).map(|(_, place)| *place)).collect();
+    Ok(Compiled { wasm, signature, plan, steps })
 }
 
 /// Every operator of the model that this tier lacks, with its nodes.

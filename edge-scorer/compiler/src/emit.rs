@@ -5,7 +5,7 @@
 //!
 //! # Invariants
 //! - The module exports only what the module contract names, and imports nothing but the functions of
-//!   `linalg` that its plan calls.
+//!   `linalg` that its plan calls, and `marks.mark` where its steps are to be timed.
 //! - Kernels that the plan does not call are not in the module, nor are tables that only they read.
 //! - `run` goes through its calls once, in order: whatever loops, loops in a kernel, over counts
 //!   that are constants or come from the symbols.
@@ -20,7 +20,7 @@ use shared::Signature;
 use walrus::ir::{UnaryOp, Value};
 use walrus::{
     ConstExpr, DataKind, ExportItem, FunctionBuilder, FunctionId, GlobalId, GlobalKind, ImportKind,
-    LocalId, MemoryId, Module, ModuleConfig, RawCustomSection, ValType,
+    InstrSeqBuilder, LocalId, MemoryId, Module, ModuleConfig, RawCustomSection, ValType,
 };
 
 use self::expression::push_extent;
@@ -60,6 +60,8 @@ struct Emission<'a> {
     weights: Vec<i64>,
     /// The first address behind the constants.
     base: i64,
+    /// What tells the host where a step ends.
+    mark: Option<FunctionId>,
 }
 
 #[derive(Clone, Copy)]
@@ -74,6 +76,7 @@ pub(crate) fn emit(
     placement: &Placement,
     signature: &Signature,
     plan_text: &str,
+    marks: bool,
 ) -> Result<Vec<u8>, CompileError> {
     let mut config = ModuleConfig::new();
     config.generate_name_section(false).generate_producers_section(false);
@@ -90,6 +93,7 @@ pub(crate) fn emit(
     // Before anything is added: places in the file are those of the module.
     let tables = Tables::of(KERNELS, &module);
     import_products(&mut module, plan);
+    let mark = marks.then(|| import_mark(&mut module));
     let (weights, base) = place_weights(&mut module, memory, plan)?;
     let mut global = || add_global(&mut module);
     let symbols = plan.symbols.iter().map(|_| global()).collect();
@@ -100,8 +104,19 @@ pub(crate) fn emit(
         .map(|port| port.is_text.then(|| TextGlobals { address: global(), capacity: global() }))
         .collect();
     let end = global();
-    let mut emission =
-        Emission { plan, placement, module, memory, symbols, slots, texts, end, weights, base };
+    let mut emission = Emission {
+        plan,
+        placement,
+        module,
+        memory,
+        symbols,
+        slots,
+        texts,
+        end,
+        weights,
+        base,
+        mark,
+    };
 
     let run = emission.run()?;
     let prepare = emission.prepare();
@@ -149,6 +164,12 @@ fn import_products(module: &mut Module, plan: &Plan) {
             module.add_import_func(LINALG, name, function_type);
         }
     }
+}
+
+/// Declares `marks.mark`, which the host calls the clock with.
+pub(crate) fn import_mark(module: &mut Module) -> FunctionId {
+    let function_type = module.types.add(&[], &[]);
+    module.add_import_func("marks", "mark", function_type).0
 }
 
 /// The type that an argument is passed as.
@@ -235,9 +256,13 @@ impl Emission<'_> {
     fn run(&mut self) -> Result<FunctionId, CompileError> {
         let status = self.module.locals.add(ValType::I32);
         let mut builder = FunctionBuilder::new(&mut self.module.types, &[], &[ValType::I32]);
+        begin_marks(&mut builder.func_body(), self.mark);
         for step in &self.plan.steps {
             let kernel = self.kernel(step)?;
             self.push_step(&mut builder, step, kernel, status);
+            if let Some(mark) = self.mark {
+                builder.func_body().call(mark);
+            }
         }
         builder.func_body().i32_const(0);
         Ok(builder.finish(Vec::new(), &mut self.module.funcs))
@@ -331,6 +356,13 @@ impl Emission<'_> {
                 |_| {},
             );
         }
+    }
+}
+
+/// Two marks with nothing in between: what a mark itself takes, and where the first step begins.
+pub(crate) fn begin_marks(body: &mut InstrSeqBuilder<'_>, mark: Option<FunctionId>) {
+    if let Some(mark) = mark {
+        body.call(mark).call(mark);
     }
 }
 

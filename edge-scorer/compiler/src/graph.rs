@@ -6,12 +6,12 @@
 //! # Deliberately absent
 //! - The insides of `If`, `Loop` and `Scan`: a subgraph is one line among its node's attributes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use shared::{Graph, GraphAttribute, GraphEdge, GraphNode, GraphNodeKind};
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
+use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto};
 
 use crate::error::{CompileError, Limits};
 use crate::import;
@@ -38,9 +38,7 @@ fn draw(file: &GraphProto) -> Graph {
     let mut drawn = Graph { total_operators: file.node.len() as u64, ..Graph::default() };
     let mut makers: HashMap<&str, u32> = HashMap::new();
 
-    // Old files list their constants among the inputs.
-    let inputs = file.input.iter().filter(|input| !constants.contains_key(input.name.as_str()));
-    for input in inputs.take(PORTS) {
+    for input in ports(file).take(PORTS) {
         makers.insert(&input.name, place(&drawn));
         drawn.nodes.push(port(GraphNodeKind::Input, &input.name));
     }
@@ -58,6 +56,22 @@ fn draw(file: &GraphProto) -> Graph {
         drawn.nodes.push(port(GraphNodeKind::Output, &output.name));
     }
     drawn
+}
+
+/// The operators that [`graph`] shows, by the names that they are compiled under, with their places.
+pub(crate) fn names(file: &GraphProto) -> Vec<(String, u32)> {
+    let first = ports(file).take(PORTS).count() as u32;
+    let named = |(index, node): (usize, &NodeProto)| match node.name.as_str() {
+        "" => format!("{}_{index}", node.op_type),
+        name => name.to_owned(),
+    };
+    file.node.iter().take(OPERATORS).enumerate().map(named).zip(first..).collect()
+}
+
+/// What the caller gives: old files list their constants among the inputs.
+fn ports(file: &GraphProto) -> impl Iterator<Item = &ValueInfoProto> {
+    let constants: HashSet<&str> = file.initializer.iter().map(|it| it.name.as_str()).collect();
+    file.input.iter().filter(move |input| !constants.contains(input.name.as_str()))
 }
 
 /// The place of the next node.

@@ -46,11 +46,14 @@ pub struct Options {
     pub profile: Profile,
     /// How large the model may be.
     pub limits: Limits,
+    /// Whether the module tells its host where each step ends, so that steps can be timed. Such a
+    /// module imports `marks.mark`, and is no scorer.
+    pub marks: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { profile: Profile::Relaxed, limits: Limits::default() }
+        Self { profile: Profile::Relaxed, limits: Limits::default(), marks: false }
     }
 }
 
@@ -63,6 +66,9 @@ pub struct Compiled {
     pub signature: Signature,
     /// The plan as text to read, as in the section `edge-scorer.plan`.
     pub plan: String,
+    /// For each step, in order, the operator that it is made of: its place among the nodes of
+    /// [`graph`]. `None` where that does not show it.
+    pub steps: Vec<Option<u32>>,
 }
 
 /// Compiles an ONNX model to a module that implements the module contract.

@@ -149,6 +149,7 @@ pub(crate) fn lower(
         if !node.inputs.iter().all(|input| lowering.values.contains_key(input)) {
             continue;
         }
+        lowering.planner.work_on(&node.name);
         let reason = match lowering.lower_node(node) {
             Ok(true) => continue,
             Ok(false) => None,

@@ -103,6 +103,8 @@ pub(crate) struct Step {
     pub(crate) args: Vec<Arg>,
     /// What the step does, for people.
     pub(crate) title: String,
+    /// The node of the typed graph that it is made of.
+    pub(crate) node: Arc<str>,
     /// Estimated nanoseconds for one row.
     pub(crate) row_cost_ns: f64,
 }
@@ -202,6 +204,8 @@ impl Plan {
 #[derive(Debug)]
 pub(crate) struct Planner {
     plan: Plan,
+    /// The node whose steps are written.
+    node: Arc<str>,
     known_weights: HashMap<Arc<[u8]>, WeightsId>,
     inputs: BTreeMap<usize, Port>,
 }
@@ -217,7 +221,7 @@ impl Planner {
             inputs: Vec::new(),
             outputs: Vec::new(),
         };
-        Self { plan, known_weights: HashMap::new(), inputs: BTreeMap::new() }
+        Self { plan, node: Arc::from(""), known_weights: HashMap::new(), inputs: BTreeMap::new() }
     }
 
     pub(crate) fn profile(&self) -> Profile {
@@ -276,6 +280,11 @@ impl Planner {
         self.weights(name, values.iter().flat_map(|value| value.to_le_bytes()).collect())
     }
 
+    /// What is called from now on belongs to the node of this name.
+    pub(crate) fn work_on(&mut self, node: &str) {
+        self.node = Arc::from(node);
+    }
+
     /// Adds a kernel call to the end of the plan.
     ///
     /// `args` are the kernel's parameters, in order; `title` says what the step does;
@@ -287,7 +296,8 @@ impl Planner {
         title: impl Into<String>,
         row_cost_ns: f64,
     ) {
-        self.plan.steps.push(Step { kernel, args, title: title.into(), row_cost_ns });
+        let node = Arc::clone(&self.node);
+        self.plan.steps.push(Step { kernel, args, title: title.into(), node, row_cost_ns });
     }
 
     /// Makes `port` the module's input `index`.

@@ -12,6 +12,7 @@
 //!   itself.
 
 mod job;
+mod measure;
 mod parent;
 mod recognise;
 mod unpack;

@@ -23,6 +23,7 @@ use crate::{
     vault::Vault,
 };
 
+pub(crate) use build::DEFAULT_PROFILE;
 pub use registry::Registry;
 pub(crate) use registry::SCHEME as REGISTRY_SCHEME;
 

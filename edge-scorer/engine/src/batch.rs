@@ -9,6 +9,8 @@
 //! - No step allocates on the host, except for text.
 //! - What a run answers, copied to the host, takes no more than the guest's memory may.
 
+use std::time::Instant;
+
 use crate::{
     ScoreError, Scorer,
     clock::Running,
@@ -210,6 +212,11 @@ impl<'a> Batch<'a> {
         self.held = held;
         self.phase = Phase::Done;
         Ok(())
+    }
+
+    /// When the module passed its marks, in the runs since the list was cleared.
+    pub(crate) fn marks(&mut self) -> Result<&mut Vec<Instant>, ScoreError> {
+        Ok(self.guest()?.marks())
     }
 
     /// Bytes that host copies of the outputs take together.

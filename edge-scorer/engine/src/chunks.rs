@@ -16,13 +16,13 @@ use crate::{
 const CALL_NS: u64 = 10_000_000;
 
 /// How a batch is taken apart.
-struct Split {
+pub(crate) struct Split {
     /// One value for each symbol; that of `rows`, where there is one, varies from call to call.
     symbols: Vec<u32>,
     /// The symbol that counts rows.
     rows: Option<usize>,
     /// Rows, or calls of a module without rows.
-    total: u64,
+    pub(crate) total: u64,
     /// Whether more than one call can be made.
     splittable: bool,
 }
@@ -109,7 +109,7 @@ impl Scorer {
     }
 
     /// One call, on the rows from `start` on.
-    fn call(
+    pub(crate) fn call(
         &self,
         batch: &mut Batch<'_>,
         split: &Split,
@@ -212,7 +212,7 @@ struct Gathered {
 
 impl Split {
     /// Finds every symbol's value in the inputs' shapes.
-    fn of(scorer: &Scorer, inputs: &[Tensor]) -> Result<Self, ScoreError> {
+    pub(crate) fn of(scorer: &Scorer, inputs: &[Tensor]) -> Result<Self, ScoreError> {
         let module = &scorer.module().inner;
         let signature = &module.signature;
         if inputs.len() != module.inputs.len() {

@@ -11,7 +11,7 @@ use wasmparser::{
     ValidPayload, Validator, WasmFeatures,
 };
 
-use crate::{ModuleError, linalg, rules};
+use crate::{ModuleError, Trust, linalg, marks, rules};
 
 /// The custom section that holds the signature.
 pub(crate) const SIGNATURE_SECTION: &str = "edge-scorer";
@@ -30,7 +30,7 @@ pub(crate) struct Contract {
 /// Reads the signature of a module and checks everything about the contract that can be checked
 /// without running it: proposals used, imports, exports and their types, the signature itself.
 pub fn read_signature(wasm: &[u8]) -> Result<Signature, ModuleError> {
-    read(wasm).map(|contract| contract.signature)
+    read(wasm, Trust::HandWritten).map(|contract| contract.signature)
 }
 
 /// What the contract needs, and what ordinary compilers emit without being asked.
@@ -54,6 +54,8 @@ pub(crate) const TABLE_ELEMENTS: u64 = 100_000;
 
 #[derive(Default)]
 struct Met {
+    /// Whether it may tell where its steps end.
+    marks: bool,
     types: Vec<Option<FuncType>>,
     functions: Vec<u32>,
     exports: Vec<(String, ExternalKind, u32)>,
@@ -61,13 +63,13 @@ struct Met {
     signature: Option<Signature>,
 }
 
-pub(crate) fn read(wasm: &[u8]) -> Result<Contract, ModuleError> {
+pub(crate) fn read(wasm: &[u8], trust: Trust) -> Result<Contract, ModuleError> {
     if wasm.get(..8) != Some(b"\0asm\x01\0\0\0") {
         return Err(ModuleError::NotWasm);
     }
     let mut validator = Validator::new_with_features(features());
     let mut allocations = wasmparser::FuncValidatorAllocations::default();
-    let mut met = Met::default();
+    let mut met = Met { marks: trust == Trust::Measured, ..Met::default() };
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload.map_err(invalid)?;
         // Refusals of our own come first: they say more than the validator does.
@@ -162,7 +164,8 @@ impl Met {
         Ok(())
     }
 
-    /// A scorer may import the products of `linalg`, as they are, and nothing else.
+    /// A scorer may import the products of `linalg`, as they are, and nothing else; but one that is
+    /// measured may import the mark.
     fn meet_import(&mut self, import: &wasmparser::Import<'_>) -> Result<(), ModuleError> {
         let kind = match import.ty {
             TypeRef::Func(_) | TypeRef::FuncExact(_) => "function",
@@ -171,6 +174,12 @@ impl Met {
             TypeRef::Global(_) => "global",
             TypeRef::Tag(_) => "tag",
         };
+        if let (TypeRef::Func(index), marks::MODULE, marks::MARK, true) =
+            (import.ty, import.module, import.name, self.marks)
+        {
+            self.functions.push(index);
+            return Ok(());
+        }
         let (TypeRef::Func(index), linalg::MODULE) = (import.ty, import.module) else {
             return Err(ModuleError::contract(format!(
                 "it imports the {kind} `{}` from `{}`, and a scorer may import nothing but the \

@@ -20,7 +20,7 @@ use crate::{
     clock::Clock,
     contract::{self, Contract},
     guest::Budget,
-    linalg,
+    linalg, marks,
 };
 
 /// Address space of one memory. With a guard behind it, no access needs a bounds check.
@@ -62,6 +62,10 @@ pub enum Trust {
     Compiled,
     /// Anybody else.
     HandWritten,
+    /// This process's own compiler, which was told to mark where steps end; see [`Scorer::step_times`].
+    ///
+    /// [`Scorer::step_times`]: crate::Scorer::step_times
+    Measured,
 }
 
 /// Whether epoch checks are compiled in.
@@ -76,7 +80,7 @@ impl Interruption {
         let cheap = contract.signature.row_cost_ns.is_some_and(|cost| cost <= UNINTERRUPTED_ROW_NS);
         match trust {
             Trust::Compiled if contract.signature.bounded && cheap => Self::Never,
-            Trust::Compiled | Trust::HandWritten => Self::AtDeadline,
+            Trust::Compiled | Trust::HandWritten | Trust::Measured => Self::AtDeadline,
         }
     }
 }
@@ -164,7 +168,7 @@ impl Engine {
         wasm: &[u8],
         trust: Trust,
     ) -> Result<(Contract, &Configuration, Key), ModuleError> {
-        let contract = contract::read(wasm)?;
+        let contract = contract::read(wasm, trust)?;
         let cap = self.inner.config.memory_cap_bytes;
         if contract.memory_bytes > cap {
             return Err(ModuleError::LimitExceeded(format!(
@@ -216,7 +220,9 @@ impl Configuration {
         let mut hasher = Environment(Sha256::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let mut linker = wasmtime::Linker::new(&engine);
-        linalg::link(&mut linker).map_err(|error| EngineError::Setup(error.into()))?;
+        linalg::link(&mut linker)
+            .and_then(|()| marks::link(&mut linker))
+            .map_err(|error| EngineError::Setup(error.into()))?;
         Ok(Self { engine, linker, environment: hasher.0.finalize().into() })
     }
 

@@ -4,6 +4,8 @@
 //! - Nothing the guest answers is used before it is checked against the memory.
 //! - After a trap the instance is never called again.
 
+use std::time::Instant;
+
 use wasmtime::{AsContext as _, Instance, Memory, Store, Trap, TypedFunc};
 
 use crate::{
@@ -55,6 +57,8 @@ pub(crate) struct Budget {
     pub(crate) memory: Option<Memory>,
     /// Pixels that `linalg` gathers; kept from call to call.
     pub(crate) gathered: Vec<f32>,
+    /// When a module that is measured passed its marks.
+    pub(crate) marks: Vec<Instant>,
 }
 
 impl wasmtime::ResourceLimiter for Budget {
@@ -82,7 +86,13 @@ impl wasmtime::ResourceLimiter for Budget {
 impl Guest {
     pub(crate) fn new(module: &Loaded, memory_bytes: u64) -> Result<Box<Self>, ScoreError> {
         let memory_bytes = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
-        let budget = Budget { memory_bytes, exceeded: false, memory: None, gathered: Vec::new() };
+        let budget = Budget {
+            memory_bytes,
+            exceeded: false,
+            memory: None,
+            gathered: Vec::new(),
+            marks: Vec::new(),
+        };
         let mut store = Store::new(module.code.engine(), budget);
         store.limiter(|budget| budget);
         if module.clock.is_some() {
@@ -250,6 +260,11 @@ impl Guest {
         let end = address.checked_add(bytes);
         end.and_then(|end| self.memory.data_mut(&mut self.store).get_mut(address..end))
             .ok_or_else(outside)
+    }
+
+    /// When the module passed its marks.
+    pub(crate) fn marks(&mut self) -> &mut Vec<Instant> {
+        &mut self.store.data_mut().marks
     }
 
     /// The whole memory.

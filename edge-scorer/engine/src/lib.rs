@@ -62,6 +62,7 @@ mod guest;
 mod half;
 mod layout;
 mod linalg;
+mod marks;
 mod module;
 mod rules;
 mod scorer;

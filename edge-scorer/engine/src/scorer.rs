@@ -50,7 +50,7 @@ pub struct Scorer {
 impl Scorer {
     /// Makes no instance yet: the first batch does.
     pub fn new(module: Module, limits: ScorerLimits) -> Self {
-        let reuse = module.inner.trust == Trust::Compiled || limits.reuse_hand_written;
+        let reuse = module.inner.trust != Trust::HandWritten || limits.reuse_hand_written;
         Self {
             memory_bytes: limits.memory_bytes.min(module.inner.memory_cap_bytes),
             deadline: limits.deadline.unwrap_or(module.inner.deadline),

@@ -13,6 +13,8 @@ mod feature_hashing;
 mod hostile;
 #[path = "engine/machine_code.rs"]
 mod machine_code;
+#[path = "engine/marks.rs"]
+mod marks;
 #[path = "engine/products.rs"]
 mod products;
 #[path = "engine/refusals.rs"]

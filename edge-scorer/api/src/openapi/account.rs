@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 use shared::{
-    AsyncOperationStatus, AuthKeys, Deployment, ErrorBody, Graph, Image, ImageRequest, Manifest,
-    ManifestRequest, Model, ModelPatch, ModelRequest, Page, RegenerateKeysRequest, Service,
-    ServiceCreateRequest, ServiceUpdateRequest, StoredArtifact, UploadRequest, UploadStarted,
-    paths,
+    AsyncOperationStatus, AuthKeys, Deployment, ErrorBody, Graph, GraphCosts, Image, ImageRequest,
+    Manifest, ManifestRequest, Model, ModelPatch, ModelRequest, Page, RegenerateKeysRequest,
+    Service, ServiceCreateRequest, ServiceUpdateRequest, StoredArtifact, UploadRequest,
+    UploadStarted, paths,
 };
 
 use super::{operation::Operation, schemas::Schemas};
@@ -145,6 +145,9 @@ fn models(all: &mut Vec<Operation>, schemas: &mut Schemas) {
         .fails(&[409]),
         at("get", "/models/{id}/graph", "getModelGraph", "A model's operators, for a drawing")
             .answers(200, schemas.answer::<Graph>(), "Operators and the values between them")
+            .fails(&[409]),
+        at("get", "/models/{id}/costs", "getModelCosts", "How long a model's operators take")
+            .answers(200, schemas.answer::<GraphCosts>(), "Measured times, by place in the graph")
             .fails(&[409]),
     ]);
 }

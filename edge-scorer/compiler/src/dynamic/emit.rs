@@ -11,7 +11,10 @@ use walrus::{
 use super::graph::{Block, Builder, LoopKind, Names, Step};
 use super::image::{DATA, DIMS, Image, KIND, RANK, TEXT};
 use super::ports::{Port, PortDim, Ports};
-use crate::emit::{PLAN_SECTION, SIGNATURE_SECTION, Tables, drop_custom_sections, heap_base};
+use crate::emit::{
+    PLAN_SECTION, SIGNATURE_SECTION, Tables, begin_marks, drop_custom_sections, heap_base,
+    import_mark,
+};
 use crate::error::CompileError;
 use crate::plan::duration;
 
@@ -61,6 +64,7 @@ pub(super) fn emit(
     proto: &ModelProto,
     ports: &Ports,
     signature: &Signature,
+    marks: bool,
 ) -> Result<(Vec<u8>, String), CompileError> {
     let mut module =
         operators().ok_or_else(|| CompileError::internal("the operators cannot be read"))?;
@@ -69,6 +73,7 @@ pub(super) fn emit(
     let tables = Tables::of(super::OPERATORS, &module);
     let graph = proto.graph.as_ref().ok_or_else(|| CompileError::invalid("there is no graph"))?;
 
+    let mark = marks.then(|| import_mark(&mut module));
     let base = usize::try_from(heap_base(&module)?).unwrap_or(0).next_multiple_of(64);
     let mut builder = Builder::new(Image::new(base), proto);
     let mut names = Names::default();
@@ -102,7 +107,7 @@ pub(super) fn emit(
     let mut emission =
         Emission { module, memory, ports, inputs, outputs, symbols, capacities, start, helpers };
 
-    let main = emission.block(&block)?;
+    let main = emission.block(&block, mark)?;
     let mut functions = vec![
         ("prepare", emission.prepare(end as i32)),
         ("run", emission.run(main)),
@@ -176,15 +181,20 @@ impl Emission<'_> {
         found.map_err(|_| CompileError::internal(format!("there is no `{name}`")))
     }
 
-    /// A function that does what a graph does, and answers 0 or why it stopped.
-    fn block(&mut self, block: &Block) -> Result<FunctionId, CompileError> {
+    /// A function that does what a graph does, and answers 0 or why it stopped; `mark` is called
+    /// where a step ends.
+    fn block(
+        &mut self,
+        block: &Block,
+        mark: Option<FunctionId>,
+    ) -> Result<FunctionId, CompileError> {
         let mut parts = Vec::with_capacity(block.steps.len());
         for step in &block.steps {
             parts.push(match step {
                 Step::Call { operator, .. } => vec![self.helper(operator)?],
                 Step::If { branches, .. } => {
-                    let then = self.block(&branches[0].0)?;
-                    let otherwise = self.block(&branches[1].0)?;
+                    let then = self.block(&branches[0].0, None)?;
+                    let otherwise = self.block(&branches[1].0, None)?;
                     vec![
                         self.helper("control_truth")?,
                         self.helper("control_take")?,
@@ -197,7 +207,7 @@ impl Emission<'_> {
                         LoopKind::Loop => ("loop_next", "loop_end"),
                         LoopKind::Scan => ("scan_next", "scan_end"),
                     };
-                    let body = self.block(body)?;
+                    let body = self.block(body, None)?;
                     vec![self.helper("control_begin")?, self.helper(next)?, self.helper(end)?, body]
                 }
             });
@@ -205,6 +215,7 @@ impl Emission<'_> {
         let status = self.module.locals.add(ValType::I32);
         let mut builder = FunctionBuilder::new(&mut self.module.types, &[], &[ValType::I32]);
         let mut body = builder.func_body();
+        begin_marks(&mut body, mark);
         for (step, functions) in block.steps.iter().zip(&parts) {
             match (step, functions.as_slice()) {
                 (Step::Call { node, .. }, [operator]) => {
@@ -261,6 +272,9 @@ impl Emission<'_> {
                     body.if_else(None, |failed| loop_failed(failed, status), |_| {});
                 }
                 _ => return Err(CompileError::internal("a step lacks a function")),
+            }
+            if let Some(mark) = mark {
+                body.call(mark);
             }
         }
         body.i32_const(0);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use shared::{Check, ErrorCode, Graph, Profile, Signature, UnsupportedOperator};
+use shared::{Check, ErrorCode, Graph, GraphCosts, Profile, Signature, UnsupportedOperator};
 
 use crate::ControlError;
 
@@ -28,6 +28,8 @@ pub(crate) enum Task {
     Read,
     /// Say which operators there are and how values flow between them.
     Draw,
+    /// Say how long each operator takes.
+    Measure { profile: Profile },
     /// Make a module that runs in any engine, and no machine code.
     BuildPortable,
     /// Make a module and its machine code.
@@ -74,6 +76,7 @@ pub(crate) enum Outcome {
     },
     Precompiled,
     Drawn(Graph),
+    Measured(GraphCosts),
     /// The module is in the child's folder.
     BuiltPortable,
     Refused(Refusal),

@@ -14,6 +14,7 @@ use shared::{ErrorCode, Profile};
 
 use super::{
     job::{Job, Outcome, Reading, Refusal, Task},
+    measure,
     recognise::{Format, format_of},
     unpack::unpack,
 };
@@ -53,7 +54,11 @@ fn limit(job: &Job) -> std::io::Result<()> {
         resource.set(value, value)
     };
     // The program itself is mapped already, and is not what the limit is about.
-    set(Resource::AS, address_space("VmSize:").saturating_add(limits.memory_bytes))?;
+    let room = address_space("VmSize:").saturating_add(limits.memory_bytes);
+    match job.task {
+        Task::Measure { .. } => Resource::AS.set(room, room.saturating_add(measure::ADDRESSES))?,
+        _ => set(Resource::AS, room)?,
+    }
     set(Resource::CPU, limits.seconds.saturating_mul(2).max(1))?;
     set(Resource::FSIZE, limits.module_bytes.saturating_mul(8))?;
     set(Resource::CORE, 0)?;
@@ -92,6 +97,11 @@ fn look_at(job: &Job, bytes: &[u8]) -> Result<Outcome, Refusal> {
     match &job.task {
         Task::Read => Ok(Outcome::Read(read_model(bytes, format)?)),
         Task::Draw => draw(bytes, format),
+        Task::Measure { profile } => {
+            refuse_module(format)?;
+            refuse_archive(format)?;
+            Ok(Outcome::Measured(measure::measure(job, bytes, *profile)?))
+        }
         Task::BuildPortable => build_portable(job, bytes, format),
         Task::Build { profile } if format == Format::Wasm => {
             log("the source is a hand-written module");
@@ -120,12 +130,7 @@ fn read_model(bytes: &[u8], format: Format) -> Result<Reading, Refusal> {
 }
 
 fn draw(bytes: &[u8], format: Format) -> Result<Outcome, Refusal> {
-    if format == Format::Wasm {
-        return Err(Refusal::unsupported_model(
-            "a hand-written module has no operators to draw",
-            "Look at its signature instead.",
-        ));
-    }
+    refuse_module(format)?;
     refuse_archive(format)?;
     let graph = compiler::graph(bytes, &compiler::Options::default()).map_err(compile_refusal)?;
     Ok(Outcome::Drawn(graph))
@@ -140,7 +145,8 @@ fn build_portable(job: &Job, bytes: &[u8], format: Format) -> Result<Outcome, Re
     refuse_archive(format)?;
     let limits =
         compiler::Limits { module_bytes: job.limits.module_bytes, ..compiler::Limits::default() };
-    let options = compiler::Options { profile: Profile::Portable, limits };
+    let options =
+        compiler::Options { profile: Profile::Portable, limits, ..compiler::Options::default() };
     let compiled = compiler::compile(bytes, &options).map_err(compile_refusal)?;
     write(&job.module(), &compiled.wasm)?;
     Ok(Outcome::BuiltPortable)
@@ -151,7 +157,7 @@ fn build(job: &Job, bytes: &[u8], format: Format, profile: Profile) -> Result<Ou
     log(&format!("compiling {} bytes of ONNX for the profile {profile}", bytes.len()));
     let limits =
         compiler::Limits { module_bytes: job.limits.module_bytes, ..compiler::Limits::default() };
-    let options = compiler::Options { profile, limits };
+    let options = compiler::Options { profile, limits, ..compiler::Options::default() };
     let compiled = compiler::compile(bytes, &options).map_err(compile_refusal)?;
     log(&format!("the module has {} bytes; its plan:", compiled.wasm.len()));
     log(&compiled.plan);
@@ -170,6 +176,16 @@ fn precompile(job: &Job, wasm: &[u8], trust: Trust) -> Result<(), Refusal> {
     };
     let engine = Engine::new(config).map_err(|error| internal(&error))?;
     engine.precompile(wasm, trust).map_err(module_refusal)
+}
+
+fn refuse_module(format: Format) -> Result<(), Refusal> {
+    if format == Format::Wasm {
+        return Err(Refusal::unsupported_model(
+            "a hand-written module has no operators to draw",
+            "Look at its signature instead.",
+        ));
+    }
+    Ok(())
 }
 
 fn refuse_archive(format: Format) -> Result<(), Refusal> {
@@ -208,7 +224,7 @@ pub(super) fn compile_refusal(error: CompileError) -> Refusal {
     }
 }
 
-fn module_refusal(error: ModuleError) -> Refusal {
+pub(super) fn module_refusal(error: ModuleError) -> Refusal {
     const KEEP: &str = "Rebuild the module so that it keeps the module contract (version 1).";
     match &error {
         ModuleError::NotWasm | ModuleError::Invalid(_) | ModuleError::Contract(_) => {
@@ -219,7 +235,7 @@ fn module_refusal(error: ModuleError) -> Refusal {
     }
 }
 
-fn internal(error: &dyn std::error::Error) -> Refusal {
+pub(super) fn internal(error: &dyn std::error::Error) -> Refusal {
     let mut message = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -376,11 +376,12 @@ fn driver_refusal(parts: &ImageParts, error: ControlError) -> ControlError {
 }
 
 /// Dense products and convolutions run natively where the host has kernels of its own for them.
-const DEFAULT_PROFILE: Profile = if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
-    Profile::Linalg
-} else {
-    Profile::Relaxed
-};
+pub(crate) const DEFAULT_PROFILE: Profile =
+    if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
+        Profile::Linalg
+    } else {
+        Profile::Relaxed
+    };
 
 /// `targetRuntime.properties.profile`, else the default.
 fn profile(manifest: &Manifest) -> Result<Profile, ControlError> {

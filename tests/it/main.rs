@@ -14,6 +14,7 @@ mod clients;
 mod concurrency;
 mod crashes;
 mod dialects;
+mod documented;
 mod drawing;
 mod editing;
 mod fetching;

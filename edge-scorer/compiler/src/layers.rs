@@ -33,6 +33,7 @@
 mod attention;
 mod convolution;
 mod geometry;
+mod logarithm;
 mod loss;
 mod normalisation;
 mod pooling;
@@ -107,6 +108,7 @@ const LAYERS: &[(&str, Build)] = &[
     ("InstanceNormalization", ours::<normalisation::GroupNormalization>),
     ("LSTM", ours::<recurrent::Recurrent>),
     ("LayerNormalization", ours::<normalisation::LayerNormalization>),
+    ("LogSoftmax", logarithm::log_softmax),
     ("LpNormalization", ours::<normalisation::LpNormalization>),
     ("LpPool", ours::<pooling::LpPool>),
     ("MatMulInteger", ours::<quantisation::MatMulInteger>),

@@ -30,13 +30,13 @@ unsafe fn each<L: Lanes>(x: *const f32, y: *mut f32, n: usize, f: impl Function<
     }
 }
 
-/// Subtracts a vector.
-struct Minus<L>(L);
+/// Subtracts two vectors, one after the other: their sum has lost digits where the first is large.
+struct Minus<L>(L, L);
 
 impl<L: Lanes> Function<L> for Minus<L> {
     #[inline(always)]
     fn apply(&self, value: L) -> L {
-        value.sub(self.0)
+        value.sub(self.0).sub(self.1)
     }
 }
 
@@ -179,9 +179,9 @@ unsafe fn soft<L: Lanes, const LOG: bool>(
 #[inline(always)]
 unsafe fn soft_row<L: Lanes, const LOG: bool>(x: *const f32, y: *mut f32, len: usize) {
     unsafe {
-        let (whole, rest) = (len - len % 4, len % 4);
-        // The last four numbers, some of which the whole vectors hold too, or a row of fewer.
+        // The last four numbers, some of which the whole vectors before hold too, or a row of fewer.
         // Taken at once, for `y` may be `x`.
+        let whole = (len - 1) / 4 * 4;
         let last = if len >= 4 { L::load(x.add(len - 4)) } else { load_first(x, len) };
         let mut peak = last;
         let mut i = 0;
@@ -203,15 +203,14 @@ unsafe fn soft_row<L: Lanes, const LOG: bool>(x: *const f32, y: *mut f32, len: u
             i += 4;
         }
         let power = math::exp(last.sub(peak));
-        if rest > 0 {
-            sum = sum.add(once(power, len));
-        }
+        sum = sum.add(once(power, len));
         let [a, b, c, d] = sum.to_array();
         let total = L::splat((a + b) + (c + d));
         if LOG {
-            let shift = peak.add(math::log(total));
-            each::<L>(x, y, whole, Minus(shift));
-            store_last(last.sub(shift), y, len);
+            let minus = Minus(peak, math::log(total));
+            let end = minus.apply(last);
+            each::<L>(x, y, whole, minus);
+            store_last(end, y, len);
         } else {
             each::<L>(y, y, whole, Over(total));
             store_last(power.div(total), y, len);
@@ -219,15 +218,15 @@ unsafe fn soft_row<L: Lanes, const LOG: bool>(x: *const f32, y: *mut f32, len: u
     }
 }
 
-/// Zeros in the lanes of a row's last vector that are no numbers of it, or in whole vectors too.
+/// Zeros in the lanes of a row's last vector that are no numbers of it, or in whole vectors before it too.
 #[inline(always)]
 fn once<L: Lanes>(last: L, len: usize) -> L {
     let lanes = unsafe { L::load([0.0, 1.0, 2.0, 3.0].as_ptr()) };
-    let (zero, rest) = (L::splat(0.0), len % 4);
+    let (zero, fresh) = (L::splat(0.0), (len - 1) % 4 + 1);
     if len >= 4 {
-        lanes.where_less(L::splat((4 - rest) as f32), zero, last)
+        lanes.where_less(L::splat((4 - fresh) as f32), zero, last)
     } else {
-        lanes.where_less(L::splat(rest as f32), last, zero)
+        lanes.where_less(L::splat(fresh as f32), last, zero)
     }
 }
 
@@ -266,10 +265,10 @@ unsafe fn soft_columns<L: Lanes, const LOG: bool>(
                 store_first(power, y.add(row * stride), lanes);
             }
         }
-        let shift = peak.add(math::log(sum));
+        let logarithm = math::log(sum);
         for row in 0..len {
             let result = if LOG {
-                load_first::<L>(x.add(row * stride), lanes).sub(shift)
+                load_first::<L>(x.add(row * stride), lanes).sub(peak).sub(logarithm)
             } else {
                 load_first::<L>(y.add(row * stride), lanes).div(sum)
             };
@@ -336,6 +335,24 @@ mod tests {
         assert_eq!(value(sigmoid_f32, -200.0), 0.0);
         assert_eq!(value(sigmoid_f32, 200.0), 1.0);
         assert_eq!(value(erf_f32, 10.0), 1.0);
+    }
+
+    #[test]
+    fn a_logarithm_of_softmax_keeps_the_digits_of_what_is_far_from_0() {
+        let x = [10_000.0, 10_001.0, 9_800.0, 10_002.0, 10_003.0];
+        let exact = [-3.440_189_7, -2.440_189_7, -203.440_19, -1.440_189_7, -0.440_189_7];
+        // As one row, and as one of four columns.
+        let columns: Vec<f32> = x.iter().flat_map(|x| [*x; 4]).collect();
+        let (mut row, mut several) = ([0.0_f32; 5], [0.0_f32; 20]);
+
+        unsafe { log_softmax_f32(x.as_ptr(), row.as_mut_ptr(), 1, 5, 1) };
+        unsafe { log_softmax_f32(columns.as_ptr(), several.as_mut_ptr(), 1, 5, 4) };
+
+        for (place, exact) in exact.into_iter().enumerate() {
+            for y in [&row[place..=place], &several[4 * place..4 * place + 4]].concat() {
+                assert!((y - exact).abs() < 2e-6 * exact.abs(), "{y}, not {exact}");
+            }
+        }
     }
 
     #[test]

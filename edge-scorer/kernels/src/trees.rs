@@ -324,6 +324,14 @@ pub unsafe extern "C" fn trees_several_wide(
     }
 }
 
+/// Puts 0 where no leaf gave anything, which is where the join's beginning still stands.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn trees_not_given(out: *mut f32, count: usize, beginning: f32) {
+    // SAFETY: the kernels' contract.
+    let out = unsafe { core::slice::from_raw_parts_mut(out, count) };
+    out.iter_mut().filter(|total| **total == beginning).for_each(|total| *total = 0.0);
+}
+
 /// Prepares rows for narrow trees: negative infinity, the columns and, if `mirrored`, the negated
 /// columns.
 #[unsafe(no_mangle)]

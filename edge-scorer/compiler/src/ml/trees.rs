@@ -37,6 +37,15 @@ impl Aggregate {
             Self::Max => 2,
         }
     }
+
+    /// What changes nothing that it is joined with.
+    fn neutral(self) -> f32 {
+        match self {
+            Self::Sum | Self::Average => 0.0,
+            Self::Min => f32::INFINITY,
+            Self::Max => f32::NEG_INFINITY,
+        }
+    }
 }
 
 /// `ai.onnx.ml.TreeEnsembleClassifier`.
@@ -302,6 +311,22 @@ fn lower_ensemble(
         rows.clone().times(Extent::from(width)),
     );
     lower_tables(l, node, &packed, aggregate, &rows, row_width, prepared, raw, width);
+    let neutral = aggregate.neutral();
+    if neutral != 0.0 && !ensemble.gives_to_all(width) {
+        if ensemble.gives(neutral) {
+            return Err(Refusal::because(
+                "it has an infinite leaf, and targets that no leaf may give to",
+            ));
+        }
+        let args =
+            vec![Arg::write(raw), Arg::Count(rows.times(Extent::from(width))), Arg::Float(neutral)];
+        l.planner.call(
+            "trees_not_given",
+            args,
+            "a target that no leaf gives to is 0",
+            width as f64 * 0.5,
+        );
+    }
     Ok(raw)
 }
 

@@ -61,33 +61,32 @@ impl Forest<'_> {
         Err(Failure::Unsupported)
     }
 
-    /// The joined values of one row.
-    fn score(&self, row: &[f64], aggregate: Aggregate, scores: &mut [f64]) -> Done {
-        let start = match aggregate {
-            Aggregate::Sum | Aggregate::Average => 0.0,
-            Aggregate::Min => f64::INFINITY,
-            Aggregate::Max => f64::NEG_INFINITY,
-        };
-        scores.fill(start);
+    /// The joined values of one row; what no leaf gives to is 0, whatever they are joined by.
+    fn score(
+        &self,
+        row: &[f64],
+        aggregate: Aggregate,
+        scores: &mut [f64],
+        given: &mut [bool],
+    ) -> Done {
+        scores.fill(0.0);
+        given.fill(false);
         for root in self.roots {
             let mut entry = self.leaf(*root, row)?;
             while let Some(Entry { target, weight, next }) = self.entries.get(entry).copied() {
                 let score = &mut scores[target];
                 *score = match aggregate {
+                    Aggregate::Min | Aggregate::Max if !given[target] => weight,
                     Aggregate::Sum | Aggregate::Average => *score + weight,
                     Aggregate::Min => score.min(weight),
                     Aggregate::Max => score.max(weight),
                 };
+                given[target] = true;
                 entry = next;
             }
         }
-        for score in scores.iter_mut() {
-            if aggregate == Aggregate::Average {
-                *score /= self.roots.len() as f64;
-            }
-            if score.is_infinite() {
-                *score = 0.0;
-            }
+        if aggregate == Aggregate::Average {
+            scores.iter_mut().for_each(|score| *score /= self.roots.len() as f64);
         }
         Ok(())
     }
@@ -114,11 +113,12 @@ fn classifier(node: &Node) -> Done {
     let from_one = one_score && only == 0 && base.len() < 2;
 
     let values = wide(node, x)?;
-    let scores = node.room::<f64>(count)?;
+    let (scores, given) = (node.room::<f64>(count)?, node.room::<bool>(count)?);
     let places = node.room::<usize>(rows)?;
     let y = node.output::<f32>(1, Dims::of(&[rows, count])?)?;
     for (row, place) in places.iter_mut().enumerate() {
-        forest.score(&values[row * columns..(row + 1) * columns], Aggregate::Sum, scores)?;
+        let row_values = &values[row * columns..(row + 1) * columns];
+        forest.score(row_values, Aggregate::Sum, scores, given)?;
         if from_one {
             let score = scores[0] + base.first().copied().unwrap_or(0.0);
             *place = usize::from(score > threshold);
@@ -204,11 +204,12 @@ fn regress(
     let targets = forest.targets;
     // Of the post transforms, one target knows only probit: there is nothing to compare with.
     let post = if targets > 1 || post == Post::Probit { post } else { Post::None };
-    let (values, scores) = (wide(node, x)?, node.room::<f64>(targets)?);
+    let values = wide(node, x)?;
+    let (scores, given) = (node.room::<f64>(targets)?, node.room::<bool>(targets)?);
     floats!(kind; T => {
         let y = node.output::<T>(0, Dims::of(&[rows, targets])?)?;
         for row in 0..rows {
-            forest.score(&values[row * columns..(row + 1) * columns], aggregate, scores)?;
+            forest.score(&values[row * columns..(row + 1) * columns], aggregate, scores, given)?;
             for (target, score) in scores.iter_mut().enumerate() {
                 *score += base.get(target).copied().unwrap_or(0.0);
             }

@@ -82,11 +82,7 @@ pub(super) fn pack(
         && layouts.iter().all(|layout| layout.reach <= i16::MAX as isize);
     let shape = Shape { wide: wide_numbers || !narrow_fits, columns };
 
-    let neutral = match aggregate {
-        super::Aggregate::Sum | super::Aggregate::Average => 0.0,
-        super::Aggregate::Min => f32::INFINITY,
-        super::Aggregate::Max => f32::NEG_INFINITY,
-    };
+    let neutral = aggregate.neutral();
     let all: Vec<usize> = (0..trees.len()).collect();
     let tree = |index: usize| (&ensemble.trees[index], &trees[index], &layouts[index]);
     let tables = if width == 1 {

@@ -5,7 +5,7 @@
 //!   write sets so) are copied, up to a multiple of the file's nodes.
 //! - Every leaf's targets are within the number of targets.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{NodeProto, TensorProto};
@@ -214,6 +214,26 @@ impl Ensemble {
 
     pub(super) fn all_positive(&self) -> bool {
         self.weights().all(|(_, weight)| weight >= 0.0)
+    }
+
+    /// Whether every row gets something for every target: each has a tree all of whose leaves give to it.
+    pub(super) fn gives_to_all(&self, targets: usize) -> bool {
+        let mut sure = vec![false; targets];
+        for tree in &self.trees {
+            let mut leaves = tree.nodes.iter().filter_map(Node::weights);
+            let Some(first) = leaves.next() else { continue };
+            let mut always: BTreeSet<usize> = first.iter().map(|(target, _)| *target).collect();
+            for leaf in leaves {
+                always.retain(|target| leaf.iter().any(|(given, _)| given == target));
+            }
+            always.into_iter().for_each(|target| sure[target] = true);
+        }
+        sure.into_iter().all(|is_sure| is_sure)
+    }
+
+    /// Whether some leaf gives this number.
+    pub(super) fn gives(&self, number: f32) -> bool {
+        self.weights().any(|(_, weight)| weight == number)
     }
 
     fn weights(&self) -> impl Iterator<Item = (usize, f32)> {

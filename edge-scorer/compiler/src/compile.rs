@@ -44,18 +44,37 @@ fn the_clearer(first: CompileError, second: CompileError) -> CompileError {
     match (first, second) {
         (CompileError::Unsupported(first), CompileError::Unsupported(second)) => {
             let lacking = |operator: &UnsupportedOperator| {
-                second
-                    .iter()
-                    .any(|o| o.operator == operator.operator && o.domain == operator.domain)
+                first.iter().any(|o| o.operator == operator.operator && o.domain == operator.domain)
             };
-            let (neither, one): (Vec<_>, Vec<_>) = first.into_iter().partition(lacking);
-            CompileError::Unsupported(if neither.is_empty() { one } else { neither })
+            let neither: Vec<_> = second.iter().filter(|o| lacking(o)).cloned().collect();
+            CompileError::Unsupported(if neither.is_empty() {
+                torn(&first, second)
+            } else {
+                neither
+            })
         }
         // What contradicts itself is no better off with another operator.
         (CompileError::Unsupported(_), second @ CompileError::Invalid { .. })
         | (CompileError::Unsupported(_), second @ CompileError::LimitExceeded { .. }) => second,
         (first, _) => first,
     }
+}
+
+/// Where each tier has what the other lacks: what the dynamic tier lacks, and what keeps the model out of the static one.
+fn torn(
+    first: &[UnsupportedOperator],
+    mut second: Vec<UnsupportedOperator>,
+) -> Vec<UnsupportedOperator> {
+    let others: Vec<String> = first
+        .iter()
+        .take(3)
+        .map(|o| format!("{} ({})", o.operator, o.nodes.first().map_or("", String::as_str)))
+        .collect();
+    let hint = format!("only the static tier has it, and not {}", others.join(", "));
+    for operator in second.iter_mut().filter(|operator| operator.hint.is_none()) {
+        operator.hint = Some(hint.clone());
+    }
+    second
 }
 
 /// Compiles a model whose shapes are all known up to symbols.
@@ -206,6 +225,29 @@ mod tests {
         let (_, probabilities) = signature.output_with(Role::Probabilities).unwrap();
         assert_eq!(probabilities.classes, Some(vec![Label::Int(0), Label::Int(1)]));
         assert!(signature.bounded);
+    }
+
+    #[test]
+    fn what_only_one_tier_has_beside_what_only_the_other_has_is_named_with_its_nodes() {
+        let lacks = |operator: &str, node: &str| {
+            CompileError::Unsupported(vec![UnsupportedOperator {
+                domain: "ai.onnx".to_owned(),
+                operator: operator.to_owned(),
+                nodes: vec![node.to_owned()],
+                hint: None,
+            }])
+        };
+
+        let error = the_clearer(lacks("NonZero", "find"), lacks("LSTM", "remember"));
+
+        let CompileError::Unsupported(found) = error else { panic!("{error}") };
+        let [lstm] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(
+            (lstm.operator.as_str(), lstm.nodes.as_slice()),
+            ("LSTM", &["remember".to_owned()][..])
+        );
+        let hint = lstm.hint.as_deref().unwrap();
+        assert_eq!(hint, "only the static tier has it, and not NonZero (find)");
     }
 
     #[test]

@@ -62,9 +62,19 @@ pub(crate) fn compile(
 
 /// Every operator of the model that this tier lacks, with its nodes.
 pub(crate) fn unsupported(proto: &ModelProto) -> Vec<UnsupportedOperator> {
-    operators::unknown(proto, &|domain, name| {
-        graph::is_control(domain, name) || exports().contains(&graph::export_name(domain, name))
-    })
+    // In its first version `Scan` goes over batches of lists.
+    let main = proto.opset_import.iter().find(|o| matches!(o.domain.as_str(), "" | "ai.onnx"));
+    let is_old = main.is_some_and(|opset| opset.version < 9);
+    let mut found =
+        operators::unknown(proto, &|domain, name| match graph::is_control(domain, name) {
+            true => !(is_old && name == "Scan"),
+            false => exports().contains(&graph::export_name(domain, name)),
+        });
+    for scan in found.iter_mut().filter(|found| found.operator == "Scan") {
+        scan.hint =
+            Some("it is that of operator set 8; convert the model to 9 or later".to_owned());
+    }
+    found
 }
 
 /// The names of all operators there are.

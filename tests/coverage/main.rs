@@ -9,11 +9,12 @@
 //! `ml` beside this file does the same with every operator of `ai.onnx.ml`.
 //!
 //! `node_cases.py` writes the cases to `target/` once; `node.tsv` beside this file is the table of
-//! what passes: case, state, reason. A state is `pass`, `refused` (the compiler says why) or `wrong`.
+//! what passes: case, state, reason. A state is `pass`, `refused` (the compiler says why), `fails` (the module says
+//! so while it runs) or `wrong`.
 //!
 //! # Invariants
 //! - A case is compared with its own tolerances, shapes and types included.
-//! - A case that answers differently has its reason in `table.rs`, or the test fails.
+//! - A case that fails or answers differently has its reason in `table.rs`, or the test fails.
 //! - Models never see their inputs' values while they are compiled.
 //!
 //! # Deliberately absent
@@ -69,7 +70,7 @@ fn no_node_case_that_passed_has_fallen() {
     let fallen: Vec<&Row> = now.rows.iter().filter(|row| known.fell(row)).collect();
     let failing = now.rows.iter().filter(|row| row.state != State::Pass);
     if !filter.is_empty() {
-        failing.clone().for_each(|row| eprintln!("{row}"));
+        failing.clone().for_each(|row| eprintln!("{row}: {}", row.reason));
     }
     let failing = failing.count();
     eprintln!("{} of {} cases pass", now.rows.len() - failing, now.rows.len());
@@ -133,7 +134,7 @@ fn attempt(cases: &Cases, case: &Case, engine: &Engine) -> Result<(), (State, St
         let inputs: Vec<_> = set.inputs.iter().map(|input| cases.tensor(input)).collect();
         let answers = scorer.score_rows(&inputs).map_err(|error| {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
-            wrong(format!("{error} {}", cause.unwrap_or_default()))
+            (State::Fails, format!("{error} {}", cause.unwrap_or_default()))
         })?;
         if answers.len() != set.outputs.len() {
             return Err(wrong(format!("{} outputs", answers.len())));

@@ -14,6 +14,13 @@ const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/coverage/ml.tsv");
 const HEADER: &str = "operator\tversion\tcase\tstate\treference\treason";
 const VERSIONS: [i64; 5] = [1, 2, 3, 4, 5];
 
+/// Why cases answer differently, by operator and what their names contain.
+const EXPLAINED: &[(&str, &str, &str)] = &[(
+    "SVMClassifier",
+    "without vectors, 2 classes",
+    "ONNX Runtime answers the second class where any score is above 0; ours is that of the larger score, as with more classes",
+)];
+
 #[test]
 fn no_ml_operator_that_agreed_has_fallen() {
     let cases = Arc::new(Cases::of("ml_cases.py"));
@@ -24,7 +31,7 @@ fn no_ml_operator_that_agreed_has_fallen() {
     let mut table = format!("{HEADER}\n");
     // Of each operator and version: cases that pass, cases.
     let mut counts: BTreeMap<(&str, i64), (usize, usize)> = BTreeMap::new();
-    let mut fallen = Vec::new();
+    let (mut fallen, mut riddles) = (Vec::new(), Vec::new());
     let before = fs::read_to_string(TABLE).unwrap_or_default();
     for (row, case) in rows.iter().zip(&cases.all) {
         let (operator, passes) = (case.operators[0].as_str(), row.state == State::Pass);
@@ -32,8 +39,15 @@ fn no_ml_operator_that_agreed_has_fallen() {
         *entry = (entry.0 + usize::from(passes), entry.1 + 1);
         let id = format!("{operator}\t{}\t{}", case.version, row.name);
         let reason: String = row.reason.split_whitespace().collect::<Vec<_>>().join(" ");
+        let why = EXPLAINED.iter().find(|(of, part, _)| *of == operator && row.name.contains(part));
+        let is_riddle = matches!(row.state, State::Fails | State::Wrong);
+        let is_explained = why.is_some() && is_riddle;
+        let reason = if is_explained { why.map_or("", |why| why.2) } else { &reason };
         let reason: String = reason.chars().take(160).collect();
         let line = format!("{id}\t{}\t{}\t{reason}", row.state, case.reference);
+        if is_riddle && !is_explained {
+            riddles.push(line.clone());
+        }
         if !passes && before.contains(&format!("\n{id}\t{}\t", State::Pass)) {
             fallen.push(line.clone());
         }
@@ -44,6 +58,7 @@ fn no_ml_operator_that_agreed_has_fallen() {
         write_section(Section::Ml, &summary(&counts));
         return;
     }
+    assert!(riddles.is_empty(), "wrong, and nobody has said why:\n{}", riddles.join("\n"));
     let passing = rows.iter().filter(|row| row.state == State::Pass).count();
     assert!(fallen.is_empty(), "{} cases have fallen:\n{}", fallen.len(), fallen.join("\n"));
     let known = before.lines().filter(|line| line.split('\t').nth(3) == Some("pass")).count();

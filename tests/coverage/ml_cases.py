@@ -28,6 +28,8 @@ ALL = {"float": FLOAT, "double": FLOAT.astype(np.float64), "int64": WHOLE, "int3
 KINDS = {"f": T.FLOAT, "d": T.DOUBLE, "l": T.INT64, "q": T.INT64, "i": T.INT32, "O": T.STRING}
 VERSIONS = range(1, 6)
 DEPRECATED = ("TreeEnsembleClassifier", "TreeEnsembleRegressor")
+# What ONNX Runtime has kernels for, of operators that take every number.
+TAKES = {"LinearRegressor": "f", "TreeEnsembleRegressor": "fd"}
 
 
 def kind_of(array):
@@ -62,10 +64,22 @@ class Case:
 
     def answers(self, model):
         """What comes out, and who said so."""
-        if self.operator in DEPRECATED and model.opset_import[0].version >= 5:
+        version = model.opset_import[0].version
+        if self.operator in DEPRECATED and version >= 5:
             # ONNX Runtime refuses what version 5 calls out of use, and means the same by it before.
             answers, _ = self.answers(self.model(4))
             return answers, "ONNX Runtime at version 4"
+        if "keys_floats" in self.attributes and version in (2, 3):
+            # NaN is a key like any other, says the specification; ONNX Runtime finds it from version 4 on.
+            answers, _ = self.answers(self.model(4))
+            return answers, "ONNX Runtime at version 4"
+        if self.operator in TAKES and self.inputs[0].dtype.char not in TAKES[self.operator]:
+            # They answer floats, says the specification. ONNX Runtime takes nothing else, and the evaluator rounds
+            # coefficients to the type of their input and answers in it.
+            of_floats = [x.astype(np.float32) for x in self.inputs]
+            same = Case(self.operator, self.name, of_floats, self.outputs, self.attributes)
+            answers, _ = same.answers(same.model(version))
+            return answers, "ONNX Runtime, of the numbers as floats"
         try:
             run = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]).run
             return self.run(run), "ONNX Runtime"
@@ -185,8 +199,12 @@ def vectors():
         two = {**shared, "coefficients": several["coefficients"][:6], "rho": [0.1], "vectors_per_class": [3, 3]}
         two |= {"classlabels_ints": [0, 1], "prob_a": [-1.0], "prob_b": [0.1]}
         yield Case("SVMClassifier", f"{kernel}, two classes", [FLOAT], [(T.INT64, 1), (T.FLOAT, 2)], two)
-    flat = {"classlabels_ints": [1, 2, 3], "coefficients": list(map(float, support.reshape(-1)[:9])), "rho": [0.5]}
-    yield Case("SVMClassifier", "without vectors", [FLOAT], [(T.INT64, 1), (T.FLOAT, 2)], flat)
+    # ONNX Runtime demands the kernel, which has a default, though a linear function a class needs none.
+    flat = {"kernel_type": "LINEAR", "kernel_params": [0.0, 0.0, 0.0], "rho": [0.5]}
+    for labels in ([4, 2, 3], [4, 2]):
+        of = {**flat, "classlabels_ints": labels, "coefficients": list(map(float, support.reshape(-1)[: 3 * len(labels)]))}
+        name = f"without vectors, {len(labels)} classes"
+        yield Case("SVMClassifier", name, [FLOAT], [(T.INT64, 1), (T.FLOAT, 2)], of)
     for kind in ("double", "int64", "int32"):
         yield Case("SVMClassifier", kind, [ALL[kind]], [(T.INT64, 1), (T.FLOAT, 2)], {**several, "classlabels_ints": [5, 2, 9]})
 
@@ -238,12 +256,18 @@ def trees():
     doubles = [holes.astype(np.float64)], [(T.INT64, 1), (T.FLOAT, 2)]
     yield Case("TreeEnsembleClassifier", "thresholds of type double", *doubles, of, [3, 4, 5])
     for kind in (np.float32, np.float64):
+        whole = holes.astype(kind)
+        whole[:, 2] = np.round(whole[:, 2])
         for aggregate in range(4):
-            yield joined(holes.astype(kind), aggregate)
+            yield joined(whole, aggregate, "members that are whole")
+        # ONNX Runtime knows no others; and the evaluator's least of nothing is the largest number, not 0.
+        for aggregate in (0, 1):
+            yield joined(holes.astype(kind), aggregate, "any members")
 
 
-def joined(x, aggregate):
-    """`TreeEnsemble`: two trees of three comparisons, one of which looks for a member of a set."""
+def joined(x, aggregate, members):
+    """`TreeEnsemble`: two trees of three comparisons, one of which looks for a member of a set. To some
+    targets of some rows no leaf gives anything."""
     tensor = lambda name, values: numpy_helper.from_array(np.array(values, x.dtype), name)
     attributes = {
         "n_targets": 2,
@@ -261,7 +285,7 @@ def joined(x, aggregate):
         "leaf_targetids": [0, 1, 0, 1, 0, 1, 0, 1],
         "leaf_weights": tensor("weights", [0.5, -1.0, 2.0, 0.25, -0.5, 1.0, 4.0, -2.0]),
     }
-    name = f"{x.dtype}, {['AVERAGE', 'SUM', 'MIN', 'MAX'][aggregate]}"
+    name = f"{x.dtype}, {['AVERAGE', 'SUM', 'MIN', 'MAX'][aggregate]}, {members}"
     return Case("TreeEnsemble", name, [x], [(kind_of(x), 2)], attributes, [5])
 
 

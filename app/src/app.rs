@@ -10,9 +10,10 @@ use crate::{
         Clock, Glyph, Icon, Loaded, NavItem, Shell, ToastBox, use_toasts, wear_kept_theme,
     },
     locale,
+    markup::{IntoMarkup as _, view},
     navigation::{Navigation, use_navigation},
     pages::{self, Deploying},
-    react::react,
+    react::{derive, memo, react},
     route::{AccessTab, Page, Route},
     text::{fill, t},
 };
@@ -112,16 +113,17 @@ fn App() -> impl IntoView {
             navigation.replace(&format!("{}?return={back}", paths::SIGN_IN));
         }
     });
-    let outside = Memo::new(move |_| route.get() == Route::SignIn);
-    move || {
+    let outside = memo(move || route.get() == Route::SignIn);
+    let content = move || {
         if outside.get() {
             been_in.set(false);
-            view! { <pages::SignInPage /> }.into_any()
+            view! { <pages::SignInPage /> }
         } else {
             edge.signed_out().set(false);
-            view! { <Inside route /> }.into_any()
+            view! { <Inside route /> }
         }
-    }
+    };
+    content.into_markup()
 }
 
 /// Everything behind the sign-in.
@@ -140,7 +142,7 @@ fn Inside(route: Memo<Route>) -> impl IntoView {
         <Loaded query=session let:session>
             {
                 // A new CSRF token is no reason to draw everything again; another account is.
-                let shown = Memo::new(move |_| session.with(Session::without_token));
+                let shown = memo(move || session.with(Session::without_token));
                 move || view! { <Frame route session=shown.get() /> }
             }
         </Loaded>
@@ -162,7 +164,7 @@ fn Frame(route: Memo<Route>, session: Session) -> impl IntoView {
         }
     });
 
-    let key = Memo::new(move |_| match route.get() {
+    let key = memo(move || match route.get() {
         Route::Account(key, _) => key,
         _ => first.clone(),
     });
@@ -171,10 +173,10 @@ fn Frame(route: Memo<Route>, session: Session) -> impl IntoView {
         Route::Account(_, page) => nav_place(&page),
         _ => None,
     };
-    let footer = view! { <SessionMenu session=session.clone() key route /> }.into_any();
+    let footer = view! { <SessionMenu session=session.clone() key route /> };
 
     // A page is built anew when its address changes, but not when only its tab does.
-    let shown = Memo::new(move |_| match route.get() {
+    let shown = memo(move || match route.get() {
         Route::Account(key, page) if known.contains(&key) => Some((key, page.without_tab())),
         _ => None,
     });
@@ -184,7 +186,7 @@ fn Frame(route: Memo<Route>, session: Session) -> impl IntoView {
         let account = known_accounts.current(edge, &key.get())?;
         Some(view! { <pages::Places account open=palette_open /> })
     };
-    let waiting = Memo::new(move |_| route.get() == Route::Home);
+    let waiting = memo(move || route.get() == Route::Home);
     let nobody = session.accounts.is_empty();
     let content = move || match shown.get() {
         Some((key, page)) => {
@@ -194,16 +196,16 @@ fn Frame(route: Memo<Route>, session: Session) -> impl IntoView {
             provide_context(session.clone());
             pages::page(page)
         }
-        None if nobody => view! { <pages::NoAccountPage /> }.into_any(),
-        None if waiting.get() => ().into_any(),
-        None => view! { <pages::NotFoundPage /> }.into_any(),
+        None if nobody => view! { <pages::NoAccountPage /> },
+        None if waiting.get() => ().into_markup(),
+        None => view! { <pages::NotFoundPage /> },
     };
     view! {
         <Shell
-            home=Signal::derive(move || Route::Account(key.get(), Page::Overview).href())
-            items=Signal::derive(items)
-            current=Signal::derive(current)
-            page=Signal::derive(move || route.get().href())
+            home=derive(move || Route::Account(key.get(), Page::Overview).href())
+            items=derive(items)
+            current=derive(current)
+            page=derive(move || route.get().href())
             away=edge.reachable().away()
             on_search=move |()| palette_open.set(true)
             footer
@@ -286,13 +288,11 @@ fn SessionMenu(session: Session, key: Memo<String>, route: Memo<Route>) -> impl 
             <label class="shell-label" for="account">{t().account}</label>
             <select id="account" class="shell-select" on:change=choose>{options}</select>
         }
-        .into_any()
     } else {
         view! {
             <p class="shell-label">{t().account}</p>
             <p class="shell-value">{only}</p>
         }
-        .into_any()
     };
     let roles: Vec<&str> = {
         let mut roles: Vec<_> = session.me.roles.iter().map(|held| held.role.as_str()).collect();

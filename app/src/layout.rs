@@ -99,22 +99,28 @@ pub(crate) struct Viewport {
 /// Smallest and largest width of a view.
 const ZOOM: Range<f64> = 240.0..60_000.0;
 
+/// The nearest width of a view that is allowed.
+#[expect(clippy::manual_clamp, reason = "its panic brings along what writes any number")]
+fn zoomable(width: f64) -> f64 {
+    width.max(ZOOM.start).min(ZOOM.end)
+}
+
 impl Viewport {
     /// The upper part of a drawing in a window of so many pixels and these proportions, at a size to read.
     pub(crate) fn opening(drawing: &Layout, pixels: f64, aspect: f64) -> Self {
-        let width = drawing.width.clamp(pixels, 1.6 * pixels).clamp(ZOOM.start, ZOOM.end);
+        let width = zoomable(drawing.width.max(pixels).min(1.6 * pixels));
         Self { x: (drawing.width - width) / 2.0, y: 0.0, width, height: width * aspect }
     }
 
     /// The whole drawing.
     pub(crate) fn whole(drawing: &Layout, aspect: f64) -> Self {
-        let width = drawing.width.max(drawing.height / aspect).clamp(ZOOM.start, ZOOM.end);
+        let width = zoomable(drawing.width.max(drawing.height / aspect));
         Self { x: (drawing.width - width) / 2.0, y: 0.0, width, height: width * aspect }
     }
 
     /// Zooms by `factor` (below 1: closer) about a point of the window, 0 to 1 in both directions.
     pub(crate) fn zoomed(self, factor: f64, at: (f64, f64)) -> Self {
-        let width = (self.width * factor).clamp(ZOOM.start, ZOOM.end);
+        let width = zoomable(self.width * factor);
         let height = self.height * width / self.width;
         Self {
             x: self.x + (self.width - width) * at.0,

@@ -26,6 +26,7 @@ mod format;
 mod guest;
 mod layout;
 mod locale;
+mod markup;
 mod navigation;
 mod pages;
 mod react;

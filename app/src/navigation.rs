@@ -10,7 +10,10 @@
 use leptos::{ev, prelude::*};
 use wasm_bindgen::{JsCast as _, JsValue};
 
-use crate::route::{Page, Route, decode};
+use crate::{
+    react::memo,
+    route::{Page, Route, decode},
+};
 
 /// The current address and the ways to change it.
 #[derive(Clone, Copy)]
@@ -86,12 +89,12 @@ impl Navigation {
 
     /// The page that the address names.
     pub(crate) fn route(self) -> Memo<Route> {
-        Memo::new(move |_| self.path.with(|path| Route::parse(path)))
+        memo(move || self.path.with(|path| Route::parse(path)))
     }
 
     /// The tab that the address names, on pages that have some.
     pub(crate) fn tab(self) -> Memo<crate::route::ServiceTab> {
-        Memo::new(move |_| match self.path.with(|path| Route::parse(path)) {
+        memo(move || match self.path.with(|path| Route::parse(path)) {
             Route::Account(_, Page::Service(_, tab)) => tab,
             _ => crate::route::ServiceTab::Summary,
         })
@@ -99,7 +102,7 @@ impl Navigation {
 
     /// The tab of a model's page.
     pub(crate) fn model_tab(self) -> Memo<crate::route::ModelTab> {
-        Memo::new(move |_| match self.path.with(|path| Route::parse(path)) {
+        memo(move || match self.path.with(|path| Route::parse(path)) {
             Route::Account(_, Page::Model(_, tab)) => tab,
             _ => crate::route::ModelTab::Summary,
         })
@@ -107,7 +110,7 @@ impl Navigation {
 
     /// The tab of the page about access.
     pub(crate) fn access_tab(self) -> Memo<crate::route::AccessTab> {
-        Memo::new(move |_| match self.path.with(|path| Route::parse(path)) {
+        memo(move || match self.path.with(|path| Route::parse(path)) {
             Route::Account(_, Page::Access(tab)) => tab,
             _ => crate::route::AccessTab::Me,
         })
@@ -115,7 +118,7 @@ impl Navigation {
 
     /// One value of the query.
     pub(crate) fn query(self, name: &'static str) -> Memo<Option<String>> {
-        Memo::new(move |_| self.search.with(|search| query_value(search, name)))
+        memo(move || self.search.with(|search| query_value(search, name)))
     }
 
     /// Changes one value of the query in place; `None` takes it out.

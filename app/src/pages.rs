@@ -48,36 +48,37 @@ mod try_entry;
 mod try_it;
 mod try_tab;
 
-use leptos::prelude::*;
-
 pub(crate) use deploy_flow::Deploying;
 pub(crate) use not_found::{NoAccountPage, NotFoundPage};
 pub(crate) use places::{Places, named_pages};
 pub(crate) use sign_in::SignInPage;
 pub(crate) use sign_in_again::SignInAgain;
 
-use crate::route::Page;
+use crate::{
+    markup::{Markup, view},
+    route::Page,
+};
 
 /// Builds the page of an account that the address names.
-pub(crate) fn page(page: Page) -> AnyView {
+pub(crate) fn page(page: Page) -> Markup {
     match page {
-        Page::Overview => view! { <overview::OverviewPage /> }.into_any(),
-        Page::Models => view! { <models::ModelsPage /> }.into_any(),
-        Page::NewModel => view! { <new_model::NewModelPage /> }.into_any(),
-        Page::Model(id, _) => view! { <model::ModelPage id /> }.into_any(),
-        Page::Manifests => view! { <manifests::ManifestsPage /> }.into_any(),
-        Page::Images => view! { <images::ImagesPage /> }.into_any(),
-        Page::Image(id) => view! { <image::ImagePage id /> }.into_any(),
-        Page::Services => view! { <services::ServicesPage /> }.into_any(),
-        Page::Deploy => view! { <deploy::DeployPage /> }.into_any(),
-        Page::Service(name, _) => view! { <service::ServicePage name /> }.into_any(),
-        Page::Operations => view! { <operations::OperationsPage /> }.into_any(),
-        Page::NewManifest => view! { <new_manifest::NewManifestPage /> }.into_any(),
-        Page::Manifest(id) => view! { <manifest::ManifestPage id /> }.into_any(),
-        Page::Accounts => view! { <accounts::AccountsPage /> }.into_any(),
-        Page::Access(_) => view! { <access::AccessPage /> }.into_any(),
-        Page::Changes => view! { <changes::ChangesPage /> }.into_any(),
-        Page::Design => view! { <design::DesignPage /> }.into_any(),
-        Page::Operation(id) => view! { <operation::OperationPage id /> }.into_any(),
+        Page::Overview => view! { <overview::OverviewPage /> },
+        Page::Models => view! { <models::ModelsPage /> },
+        Page::NewModel => view! { <new_model::NewModelPage /> },
+        Page::Model(id, _) => view! { <model::ModelPage id /> },
+        Page::Manifests => view! { <manifests::ManifestsPage /> },
+        Page::Images => view! { <images::ImagesPage /> },
+        Page::Image(id) => view! { <image::ImagePage id /> },
+        Page::Services => view! { <services::ServicesPage /> },
+        Page::Deploy => view! { <deploy::DeployPage /> },
+        Page::Service(name, _) => view! { <service::ServicePage name /> },
+        Page::Operations => view! { <operations::OperationsPage /> },
+        Page::NewManifest => view! { <new_manifest::NewManifestPage /> },
+        Page::Manifest(id) => view! { <manifest::ManifestPage id /> },
+        Page::Accounts => view! { <accounts::AccountsPage /> },
+        Page::Access(_) => view! { <access::AccessPage /> },
+        Page::Changes => view! { <changes::ChangesPage /> },
+        Page::Design => view! { <design::DesignPage /> },
+        Page::Operation(id) => view! { <operation::OperationPage id /> },
     }
 }

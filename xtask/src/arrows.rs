@@ -19,7 +19,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("control", &["shared", "compiler", "engine"]),
     ("api", &["shared", "engine", "control"]),
     ("edge-scorer", &["shared", "compiler", "engine", "control", "api"]),
-    ("app", &["shared"]),
+    ("markup", &[]),
+    ("app", &["shared", "markup"]),
     ("tests", &["shared", "kernels", "compiler", "engine", "control", "api"]),
     ("xtask", &[]),
 ];
@@ -58,6 +59,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("web-sys", &["app"]),
     ("gloo-net", &["app"]),
     ("plotters", &["app"]),
+    ("rstml", &["markup"]),
     ("ort", &["tests"]),
     ("tokio", &["control", "api", "edge-scorer", "tests"]),
 ];

@@ -13,7 +13,7 @@ use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use super::failure::EdgeError;
-use crate::react::react;
+use crate::react::{derive, memo, react};
 
 /// A value of the server and how it stands with it.
 pub(crate) struct Query<T> {
@@ -209,7 +209,7 @@ impl Fetched {
 
     /// How far it is.
     pub(crate) fn phase(self) -> Memo<Phase> {
-        Memo::new(move |_| {
+        memo(move || {
             if self.value.with(Option::is_some) {
                 Phase::Ready
             } else if self.failure.with(Option::is_some) {
@@ -247,6 +247,6 @@ impl<T: Clone + 'static> Known<T> {
 
 impl<T: Clone + Send + Sync + 'static> From<Known<T>> for Signal<T> {
     fn from(known: Known<T>) -> Self {
-        Self::derive(move || known.get())
+        derive(move || known.get())
     }
 }

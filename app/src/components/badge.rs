@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
+use crate::markup::view;
 
 /// What a state means for the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
+use crate::markup::view;
 
 /// How loud a button is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -4,7 +4,6 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use leptos::prelude::*;
 use shared::Timestamp;
 
 use super::{
@@ -12,6 +11,7 @@ use super::{
     icon::Glyph,
     moment::Moment,
 };
+use crate::markup::{IntoMarkup as _, Markup, view};
 
 /// One cell.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,28 +48,27 @@ pub(crate) fn fingerprint(row: &Row) -> u64 {
 }
 
 /// Draws a cell's content.
-pub(crate) fn draw(cell: Cell) -> AnyView {
+pub(crate) fn draw(cell: Cell) -> Markup {
     match cell {
-        Cell::Text(text) => text.into_any(),
-        Cell::Number(text) => view! { <span class="number">{text}</span> }.into_any(),
+        Cell::Text(text) => text.into_markup(),
+        Cell::Number(text) => view! { <span class="number">{text}</span> },
         Cell::Link { label, href, sub } => {
             view! { <a href=href title=label.clone()>{label.clone()}</a> {second_line(sub)} }
-                .into_any()
         }
         Cell::Badges(words) => {
-            let badges: Vec<AnyView> =
-                words.into_iter().map(|label| view! { <Badge label /> }.into_any()).collect();
-            badges.into_any()
+            let badges: Vec<Markup> =
+                words.into_iter().map(|label| view! { <Badge label /> }).collect();
+            badges.into_markup()
         }
         Cell::State { tone, glyph, label, sub } => {
-            view! { <StateBadge tone glyph label /> {second_line(sub)} }.into_any()
+            view! { <StateBadge tone glyph label /> {second_line(sub)} }
         }
-        Cell::Moment(at) => view! { <Moment at /> }.into_any(),
+        Cell::Moment(at) => view! { <Moment at /> },
     }
 }
 
-fn second_line(text: Option<String>) -> Option<AnyView> {
-    text.map(|text| view! { <span class="sub" title=text.clone()>{text.clone()}</span> }.into_any())
+fn second_line(text: Option<String>) -> Option<Markup> {
+    text.map(|text| view! { <span class="sub" title=text.clone()>{text.clone()}</span> })
 }
 
 #[cfg(test)]

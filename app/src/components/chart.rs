@@ -10,6 +10,8 @@ use web_sys::{KeyboardEvent, PointerEvent};
 use crate::{
     chart::{HEIGHT, Lines, WIDTH, sparkline, time_ticks},
     format::fixed,
+    markup::{IntoMarkup as _, view},
+    react::memo,
     text::{language, t},
 };
 
@@ -34,7 +36,7 @@ pub(crate) fn Chart(
     let plot = NodeRef::<html::Div>::new();
     let cursor = RwSignal::new(None::<usize>);
     // What stays under the cursor while values come in on the right is a moment, not a place.
-    let shown = Memo::new(move |_| {
+    let shown = memo(move || {
         data.with(|data| {
             let last = data.times.len().checked_sub(1)?;
             Some(cursor.get().map_or(last, |at| at.min(last)))
@@ -265,8 +267,8 @@ pub(crate) fn Sparkline(
     label: Signal<String>,
     values: Signal<Vec<f64>>,
 ) -> impl IntoView {
-    let path = Memo::new(move |_| values.with(|values| sparkline(values)));
-    move || {
+    let path = memo(move || values.with(|values| sparkline(values)));
+    let content = move || {
         let path = path.get().unwrap_or_else(|| "M0 19h100".to_owned());
         view! {
             <svg
@@ -279,7 +281,8 @@ pub(crate) fn Sparkline(
                 <path d=path />
             </svg>
         }
-    }
+    };
+    content.into_markup()
 }
 
 /// A moment as an axis has it: as little as tells it from its neighbours.

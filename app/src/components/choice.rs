@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
+use crate::markup::{Markup, view};
 
 /// A labelled select with an icon, as the dark side of the frame shows it.
 #[component]
@@ -16,11 +17,11 @@ pub(crate) fn Choice(
     #[prop(into)] current: String,
     #[prop(into)] on_choice: Callback<String>,
 ) -> impl IntoView {
-    let options: Vec<AnyView> = options
+    let options: Vec<Markup> = options
         .into_iter()
         .map(|(value, name)| {
             let selected = value == current;
-            view! { <option value=value selected=selected>{name}</option> }.into_any()
+            view! { <option value=value selected=selected>{name}</option> }
         })
         .collect();
     view! {

@@ -7,7 +7,7 @@ use super::{
     icon::{Glyph, Icon},
     toast::use_toasts,
 };
-use crate::text::t;
+use crate::{markup::view, text::t};
 
 /// Copies a text and says so.
 #[component]
@@ -31,9 +31,9 @@ pub(crate) fn CopyButton(
         });
     };
     view! {
-        <button type="button" class="button button-quiet button-icon" on:click=copy title=label>
+        <button type="button" class="button button-quiet button-icon" on:click=copy title=label.clone()>
             <Icon glyph=Glyph::Copy />
-            <span class="visually-hidden">{label.clone()}</span>
+            <span class="visually-hidden">{label}</span>
         </button>
     }
 }

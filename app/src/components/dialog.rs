@@ -3,8 +3,7 @@
 use leptos::{html, prelude::*};
 
 use super::button::{Button, ButtonKind};
-use crate::react::react;
-use crate::text::t;
+use crate::{markup::view, react::react, text::t};
 
 /// A modal dialog over the page; the browser keeps the focus in it and gives it back.
 #[component]
@@ -37,8 +36,8 @@ pub(crate) fn ConfirmDialog(
         on_confirm.run(());
     };
     view! {
-        <dialog class="dialog" node_ref=dialog aria-label=title on:close=move |_| open.set(false)>
-            <h2>{title.clone()}</h2>
+        <dialog class="dialog" node_ref=dialog aria-label=title.clone() on:close=move |_| open.set(false)>
+            <h2>{title}</h2>
             <div class="dialog-body">{children()}</div>
             <div class="actions">
                 <Button label=t().cancel.to_owned() on_press=move |()| open.set(false) />

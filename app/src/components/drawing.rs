@@ -12,6 +12,8 @@ use super::button::{Button, ButtonKind};
 use crate::{
     format::fixed,
     layout::{HEIGHT, Layout, Viewport, WIDTH},
+    markup::{Markup, view},
+    react::react,
     text::t,
 };
 
@@ -42,7 +44,7 @@ pub(crate) fn Drawing(
     let view = RwSignal::new(Viewport::opening(&layout, 600.0, ASPECT));
     let window = NodeRef::<html::Div>::new();
     let drawing = layout.clone();
-    Effect::new(move |_| {
+    react(move || {
         if let Some(window) = window.get() {
             view.set(Viewport::opening(&drawing, window.client_width().into(), ASPECT));
         }
@@ -87,7 +89,7 @@ pub(crate) fn Drawing(
             view.set(next);
         }
     };
-    let curves: Vec<AnyView> = edges
+    let curves: Vec<Markup> = edges
         .iter()
         .filter_map(|&(from, to)| {
             let ((x1, y1), (x2, y2)) = (layout.places.get(from)?, layout.places.get(to)?);
@@ -102,10 +104,10 @@ pub(crate) fn Drawing(
                 x1 = fixed(x1, 1),
                 x2 = fixed(x2, 1),
             );
-            Some(view! { <path class="graph-edge" d=path /> }.into_any())
+            Some(view! { <path class="graph-edge" d=path /> })
         })
         .collect();
-    let boxes: Vec<AnyView> = nodes
+    let boxes: Vec<Markup> = nodes
         .into_iter()
         .zip(layout.places.iter().copied())
         .enumerate()
@@ -159,7 +161,7 @@ fn drawn_box(
     node: DrawnNode,
     (x, y): (f64, f64),
     chosen: RwSignal<Option<usize>>,
-) -> AnyView {
+) -> Markup {
     let class = move || {
         let mark = if chosen.get() == Some(place) { " graph-chosen" } else { "" };
         format!("graph-node graph-{}{mark}", node.kind)
@@ -186,7 +188,6 @@ fn drawn_box(
             <text x="12" y="35" class="graph-sub">{cut(&node.sub, 27)}</text>
         </g>
     }
-    .into_any()
 }
 
 /// What fits into a box.

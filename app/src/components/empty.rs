@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
+use crate::markup::view;
 
 /// Stands where rows would be.
 #[component]

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     api::{EdgeError, Failure},
+    markup::view,
     text::{fill, t},
 };
 

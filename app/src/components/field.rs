@@ -2,6 +2,8 @@
 
 use leptos::{prelude::*, tachys::dom::event_target_value};
 
+use crate::markup::view;
+
 /// Wires a control's hint and error to it.
 fn described_by(id: &str, hint: bool) -> String {
     if hint { format!("{id}-hint {id}-error") } else { format!("{id}-error") }

@@ -3,6 +3,7 @@
 use leptos::{ev::DragEvent, html, prelude::*};
 
 use super::icon::{Glyph, Icon};
+use crate::markup::view;
 
 /// Takes one file, dropped or chosen.
 #[component]

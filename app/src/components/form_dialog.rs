@@ -6,7 +6,7 @@ use super::{
     button::{Button, ButtonKind},
     failure::FailureNote,
 };
-use crate::{api::EdgeError, react::react, text::t};
+use crate::{api::EdgeError, markup::view, react::react, text::t};
 
 /// A modal form; stays open, with what was typed, until what it does has worked.
 #[component]

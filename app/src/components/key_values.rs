@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::markup::view;
+
 /// Holds [`KeyValue`]s.
 #[component]
 pub(crate) fn KeyValues(children: Children) -> impl IntoView {

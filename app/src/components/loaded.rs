@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     api::{Fetched, Known, Phase, Query},
+    markup::{IntoMarkup, Markup, view},
     text::t,
 };
 
@@ -21,27 +22,26 @@ pub(crate) fn Loaded<T, V>(
 ) -> impl IntoView
 where
     T: Clone + PartialEq + Send + Sync + 'static,
-    V: IntoView + 'static,
+    V: IntoMarkup + 'static,
 {
-    let build = move || query.known().map(|known| children(known).into_any()).into_any();
+    let build = move || query.known().map(|known| children(known).into_markup()).into_markup();
     stages(query.fetched(), Box::new(build))
 }
 
 /// What does not depend on the value's type.
-fn stages(fetched: Fetched, build: Box<dyn Fn() -> AnyView + Send + Sync>) -> AnyView {
+fn stages(fetched: Fetched, build: Box<dyn Fn() -> Markup + Send + Sync>) -> Markup {
     let (phase, failure) = (fetched.phase(), fetched.failure());
     let retry = Callback::new(move |()| fetched.retry());
-    let note = move || failure.get().map(|error| view! { <FailureNote error retry /> }.into_any());
+    let note = move || failure.get().map(|error| view! { <FailureNote error retry /> });
     let content = move || match phase.get() {
-        Phase::Waiting => view! { <Waiting /> }.into_any(),
-        Phase::Failed => ().into_any(),
+        Phase::Waiting => view! { <Waiting /> },
+        Phase::Failed => ().into_markup(),
         Phase::Ready => build(),
     };
     view! {
         {move || note()}
         {move || content()}
     }
-    .into_any()
 }
 
 /// Says that something is on its way.

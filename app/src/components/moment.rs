@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use shared::Timestamp;
 use wasm_bindgen::JsValue;
 
-use crate::{format::relative_unit, locale};
+use crate::{format::relative_unit, locale, markup::view};
 
 /// Ticks while the site is open, so that "1 minute ago" does not grow stale.
 #[derive(Clone, Copy)]

@@ -2,7 +2,12 @@
 
 use leptos::{html, prelude::*};
 
-use crate::{navigation::use_navigation, react::react, text::t};
+use crate::{
+    markup::{Markup, view},
+    navigation::use_navigation,
+    react::react,
+    text::t,
+};
 
 /// One step of the way here.
 #[derive(Debug, Clone)]
@@ -20,19 +25,20 @@ pub(crate) fn PageHeader(
     crumbs: Vec<Crumb>,
     /// Beside the title, such as a state.
     #[prop(optional)]
-    aside: Option<AnyView>,
+    aside: Option<Markup>,
     /// What can be done with the whole page.
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
     let heading = NodeRef::<html::H1>::new();
     let navigation = use_navigation();
-    Effect::new(move |focused: Option<bool>| {
-        let Some(element) = heading.get() else { return false };
-        if focused != Some(true) && navigation.has_moved() {
+    let mut focused = false;
+    react(move || {
+        let Some(element) = heading.get() else { return };
+        if !focused && navigation.has_moved() {
             let _ = element.focus();
         }
-        true
+        focused = true;
     });
     react(move || {
         document().set_title(&format!("{} · {}", title.get(), t().product));

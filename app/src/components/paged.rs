@@ -25,8 +25,9 @@ use super::{
 use crate::{
     api::{EdgeError, Reachable, Wanted},
     format::{count, fixed},
+    markup::{IntoMarkup as _, Markup, view},
     navigation::{Navigation, use_navigation},
-    react::react,
+    react::{memo, react},
     text::{fill, t},
 };
 
@@ -138,7 +139,7 @@ pub(crate) fn PagedTable(
     search_label: Option<&'static str>,
     /// Between the search field and the table.
     #[prop(optional)]
-    filters: Option<AnyView>,
+    filters: Option<Markup>,
     /// Asks again when it changes: a filter, or news from the server.
     #[prop(optional, into)]
     again: Signal<u32>,
@@ -162,23 +163,21 @@ pub(crate) fn PagedTable(
         });
     }
 
-    let none = Memo::new(move |_| list.total.get() == Some(0));
-    let known = Memo::new(move |_| list.total.get().is_some());
-    let searching = Memo::new(move |_| search.get().is_some());
+    let none = memo(move || list.total.get() == Some(0));
+    let known = memo(move || list.total.get().is_some());
+    let searching = memo(move || search.get().is_some());
     let retry = Callback::new(move |()| list.asked.update(|n| *n += 1));
-    let note =
-        move || list.failure.get().map(|error| view! { <FailureNote error retry /> }.into_any());
+    let note = move || list.failure.get().map(|error| view! { <FailureNote error retry /> });
     let columns = StoredValue::new(columns);
     let body = move || {
         if !known.get() {
-            return list.failure.with(Option::is_none).then(|| view! { <Waiting /> }).into_any();
+            return list.failure.with(Option::is_none).then(|| view! { <Waiting /> }).into_markup();
         }
         match (none.get(), searching.get()) {
             (true, true) => view! {
                 <Empty glyph=Glyph::Search title=t().nothing_found hint=t().nothing_found_hint />
-            }
-            .into_any(),
-            (true, false) => empty.run(),
+            },
+            (true, false) => empty.run().into_markup(),
             _ => rows(caption, columns, list, navigation, order),
         }
     };
@@ -206,30 +205,33 @@ fn ask_for_what_is_in_sight(
     again: Signal<u32>,
 ) {
     // Another question forgets the old answers; news only replace them as they arrive.
-    Effect::new(move |before: Option<(Option<String>, Option<String>)>| {
-        let now = (search.get(), order.get());
-        if before.is_some_and(|before| before != now) {
+    let mut before = None;
+    react(move || {
+        let now = Some((search.get(), order.get()));
+        if before.is_some() && before != now {
             list.pages.set(BTreeMap::new());
             list.asked.update(|n| *n += 1);
         }
-        now
+        before = now;
     });
     let back = use_context::<Reachable>();
-    Effect::new(move |first: Option<bool>| {
+    let mut first = true;
+    react(move || {
         again.track();
         if let Some(back) = back {
             back.returned().track();
         }
-        if first.is_some() {
+        if !first {
             list.asked.update(|n| *n += 1);
         }
-        true
+        first = false;
     });
-    let wanted = Memo::new(move |_| pages_of(&list.in_sight()));
-    Effect::new(move |before: Option<(u32, Range<u64>)>| {
-        let (question, pages) = (list.asked.get(), wanted.get());
-        let same = before.is_some_and(|(asked, _)| asked == question);
-        for page in pages.clone() {
+    let wanted = memo(move || pages_of(&list.in_sight()));
+    let mut asked = None;
+    react(move || {
+        let question = list.asked.get();
+        let same = asked == Some(question);
+        for page in wanted.get() {
             if same && list.pages.with_untracked(|known| known.contains_key(&page)) {
                 continue;
             }
@@ -241,7 +243,7 @@ fn ask_for_what_is_in_sight(
             });
             spawn_local(async move { list.accept(question, page, answer.await) });
         }
-        (question, pages)
+        asked = Some(question);
     });
 }
 
@@ -258,7 +260,7 @@ fn rows(
     list: List,
     navigation: Navigation,
     order: Memo<Option<String>>,
-) -> AnyView {
+) -> Markup {
     let scroller = NodeRef::<html::Div>::new();
     let measure = move || {
         if let Some(element) = scroller.get_untracked() {
@@ -276,9 +278,9 @@ fn rows(
 
     let columns = columns.get_value();
     let width = columns.len().to_string();
-    let headings: Vec<AnyView> =
+    let headings: Vec<Markup> =
         columns.into_iter().map(|column| heading(column, navigation, order)).collect();
-    let sight = Memo::new(move |_| list.in_sight());
+    let sight = memo(move || list.in_sight());
     let shown = move || {
         let sight = sight.get();
         list.pages.with(|pages| {
@@ -323,25 +325,23 @@ fn rows(
             </table>
         </div>
     }
-    .into_any()
 }
 
-fn one_row(at: u64, row: Option<Row>) -> AnyView {
+fn one_row(at: u64, row: Option<Row>) -> Markup {
     let place = (at + 2).to_string();
     let Some(row) = row else {
-        return view! { <tr aria-rowindex=place class="rows-waiting"><th scope="row">"…"</th></tr> }
-            .into_any();
+        return view! { <tr aria-rowindex=place class="rows-waiting"><th scope="row">"…"</th></tr> };
     };
     let mut cells = row.into_iter();
     let first = cells.next().map(draw);
-    let rest: Vec<AnyView> = cells.map(|cell| view! { <td>{draw(cell)}</td> }.into_any()).collect();
-    view! { <tr aria-rowindex=place><th scope="row">{first}</th>{rest}</tr> }.into_any()
+    let rest: Vec<Markup> = cells.map(|cell| view! { <td>{draw(cell)}</td> }).collect();
+    view! { <tr aria-rowindex=place><th scope="row">{first}</th>{rest}</tr> }
 }
 
 /// A heading that orders the list when pressed: up, down, and as it was.
-fn heading(column: Column, navigation: Navigation, order: Memo<Option<String>>) -> AnyView {
+fn heading(column: Column, navigation: Navigation, order: Memo<Option<String>>) -> Markup {
     let Some(name) = column.order else {
-        return view! { <th scope="col">{column.label}</th> }.into_any();
+        return view! { <th scope="col">{column.label}</th> };
     };
     let way = move || {
         let order = order.get()?;
@@ -375,7 +375,6 @@ fn heading(column: Column, navigation: Navigation, order: Memo<Option<String>>) 
             </button>
         </th>
     }
-    .into_any()
 }
 
 #[cfg(test)]

@@ -3,7 +3,12 @@
 use leptos::{ev::KeyboardEvent, html, prelude::*, tachys::dom::event_target_value};
 
 use super::icon::{Glyph, Icon};
-use crate::{navigation::use_navigation, react::react, text::t};
+use crate::{
+    markup::{Markup, view},
+    navigation::use_navigation,
+    react::react,
+    text::t,
+};
 
 /// Somewhere to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +71,7 @@ pub(crate) fn Palette(
         event.prevent_default();
     };
     let options = move || {
-        let rows: Vec<AnyView> = places
+        let rows: Vec<Markup> = places
             .get()
             .into_iter()
             .enumerate()
@@ -84,7 +89,6 @@ pub(crate) fn Palette(
                         <span class="fine">{it.kind}</span>
                     </li>
                 }
-                .into_any()
             })
             .collect();
         rows

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::markup::{Markup, view};
+
 /// A section with a heading of its own.
 #[component]
 pub(crate) fn Panel(
@@ -10,14 +12,14 @@ pub(crate) fn Panel(
     #[prop(into)] title: String,
     /// Beside the title.
     #[prop(optional)]
-    actions: Option<AnyView>,
+    actions: Option<Markup>,
     children: Children,
 ) -> impl IntoView {
     let heading = format!("{id}-heading");
     view! {
-        <section class="panel" id=id aria-labelledby=heading>
+        <section class="panel" id=id aria-labelledby=heading.clone()>
             <header>
-                <h2 id=heading.clone()>{title}</h2>
+                <h2 id=heading>{title}</h2>
                 {actions}
             </header>
             {children()}

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::markup::view;
+
 /// A bar with its words; without a value it shows only that something moves.
 #[component]
 pub(crate) fn ProgressBar(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use leptos::{leptos_dom::helpers::debounce, prelude::*, tachys::dom::event_target_value};
 
 use super::icon::{Glyph, Icon};
-use crate::navigation::use_navigation;
+use crate::{markup::view, navigation::use_navigation};
 
 /// Writes `?search=` and reads it back.
 #[component]

@@ -6,7 +6,7 @@ use super::{
     code::CopyButton,
     icon::{Glyph, Icon},
 };
-use crate::text::t;
+use crate::{markup::view, text::t};
 
 /// Shows and copies a secret.
 #[component]

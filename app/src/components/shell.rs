@@ -1,6 +1,5 @@
 //! The frame around every page: navigation, account, session.
 
-use crate::react::react;
 use leptos::prelude::*;
 
 use super::{
@@ -8,7 +7,11 @@ use super::{
     theme::{LanguageChoice, ThemeChoice},
     toast::Toasts,
 };
-use crate::text::t;
+use crate::{
+    markup::{Markup, view},
+    react::react,
+    text::t,
+};
 
 /// One entry of the navigation.
 #[derive(Debug, Clone)]
@@ -38,7 +41,7 @@ pub(crate) fn Shell(
     #[prop(into)]
     on_search: Callback<()>,
     /// Account and session, below the navigation.
-    footer: AnyView,
+    footer: Markup,
     children: Children,
 ) -> impl IntoView {
     let unfolded = RwSignal::new(false);

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 
-use crate::api::Known;
+use crate::{
+    api::Known,
+    markup::{IntoMarkup, Markup, view},
+};
 
 /// A row as the table keeps it: what tells it apart, and how it is drawn.
 #[derive(Clone)]
 struct KeyedRow {
     key: String,
-    build: Arc<dyn Fn() -> AnyView + Send + Sync>,
+    build: Arc<dyn Fn() -> Markup + Send + Sync>,
 }
 
 /// Where a table gets its rows.
@@ -51,12 +54,12 @@ pub(crate) fn Table<T, R, V>(
 where
     T: Clone + Send + Sync + 'static,
     R: Fn(T) -> V + Clone + Send + Sync + 'static,
-    V: IntoView + 'static,
+    V: IntoMarkup + 'static,
 {
     let keyed = move || {
         let keep = |value: T| {
             let (key, row) = (key(&value), row.clone());
-            KeyedRow { key, build: Arc::new(move || row(value.clone()).into_any()) }
+            KeyedRow { key, build: Arc::new(move || row(value.clone()).into_markup()) }
         };
         (rows.0)().into_iter().map(keep).collect::<Vec<_>>()
     };
@@ -68,9 +71,9 @@ fn table(
     caption: String,
     columns: Vec<&'static str>,
     rows: Box<dyn Fn() -> Vec<KeyedRow> + Send + Sync>,
-) -> AnyView {
-    let headings: Vec<AnyView> =
-        columns.into_iter().map(|name| view! { <th scope="col">{name}</th> }.into_any()).collect();
+) -> Markup {
+    let headings: Vec<Markup> =
+        columns.into_iter().map(|name| view! { <th scope="col">{name}</th> }).collect();
     view! {
         <div class="table-scroll" tabindex="0" role="group" aria-label=caption.clone()>
             <table>
@@ -84,5 +87,4 @@ fn table(
             </table>
         </div>
     }
-    .into_any()
 }

@@ -2,7 +2,7 @@
 
 use leptos::{html, prelude::*};
 
-use crate::react::react;
+use crate::{markup::view, react::react};
 
 /// One part.
 #[derive(Debug, Clone)]

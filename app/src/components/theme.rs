@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::{choice::Choice, icon::Glyph};
 use crate::{
     locale,
+    markup::view,
     text::{Language, language, t},
 };
 

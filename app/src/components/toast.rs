@@ -8,7 +8,7 @@ use super::{
     code::CopyButton,
     icon::{Glyph, Icon},
 };
-use crate::{api::Changes, text::t};
+use crate::{api::Changes, markup::view, text::t};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Toast {

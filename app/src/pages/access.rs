@@ -11,7 +11,9 @@ use super::{
 use crate::{
     app::{Session, use_account},
     components::{KeyValue, KeyValues, PageHeader, Panel, Tab, Table, Tabs},
+    markup::{Markup, view},
     navigation::use_navigation,
+    react::derive,
     route::{AccessTab, Page},
     text::t,
 };
@@ -29,20 +31,19 @@ pub(crate) fn AccessPage() -> impl IntoView {
     let place = move || AccessTab::ALL.iter().position(|known| *known == tab.get()).unwrap_or(0);
     view! {
         <PageHeader title=t().access />
-        <Tabs label=t().parts_of_access tabs current=Signal::derive(place) />
+        <Tabs label=t().parts_of_access tabs current=derive(place) />
         {move || match tab.get() {
-            AccessTab::Me => view! { <WhoAmI /> }.into_any(),
-            AccessTab::Principals => view! { <Principals /> }.into_any(),
-            AccessTab::People => view! { <People /> }.into_any(),
+            AccessTab::Me => view! { <WhoAmI /> },
+            AccessTab::Principals => view! { <Principals /> },
+            AccessTab::People => view! { <People /> },
             AccessTab::Sessions => {
                 let person = expect_context::<Session>().me.sign_in_name.is_some();
                 view! {
                     <Sessions />
                     {person.then(|| view! { <Password /> })}
                 }
-                .into_any()
             }
-            AccessTab::Audit => view! { <Audit /> }.into_any(),
+            AccessTab::Audit => view! { <Audit /> },
         }}
     }
 }
@@ -51,7 +52,7 @@ pub(crate) fn AccessPage() -> impl IntoView {
 #[component]
 fn WhoAmI() -> impl IntoView {
     let me = expect_context::<Session>().me;
-    let may: Vec<AnyView> = me
+    let may: Vec<Markup> = me
         .actions
         .iter()
         .map(|action| {
@@ -61,9 +62,9 @@ fn WhoAmI() -> impl IntoView {
                 "keys" => t().action_keys,
                 "access" => t().action_access,
                 "score" => t().action_score,
-                _ => return view! { <span class="badge">{action.clone()}</span> }.into_any(),
+                _ => return view! { <span class="badge">{action.clone()}</span> },
             };
-            view! { <span class="badge">{words}</span> }.into_any()
+            view! { <span class="badge">{words}</span> }
         })
         .collect();
     view! {

@@ -6,7 +6,9 @@ use shared::{AuditEntry, AuditOutcome};
 use crate::{
     api::{EdgeClient, Query},
     components::{Button, Empty, Glyph, Loaded, Moment, SearchBox, StateBadge, Table, Tone},
+    markup::{Markup, view},
     navigation::use_navigation,
+    react::memo,
     text::{fill, t},
 };
 
@@ -26,15 +28,15 @@ pub(super) fn Audit() -> impl IntoView {
         <div class="list-bar"><SearchBox label=t().search_audit /></div>
         <Loaded query=log let:log>
             {
-                let any = Memo::new(move |_| log.with(|(rows, _)| !rows.is_empty()));
-                let more = Memo::new(move |_| log.with(|(_, more)| *more));
+                let any = memo(move || log.with(|(rows, _)| !rows.is_empty()));
+                let more = memo(move || log.with(|(_, more)| *more));
                 move || {
                     if !any.get() {
                         let (title, hint) = match search.get() {
                             Some(_) => (t().nothing_found, t().nothing_found_hint),
                             None => (t().audit_empty, t().audit_hint),
                         };
-                        return view! { <Empty glyph=Glyph::Clock title hint /> }.into_any();
+                        return view! { <Empty glyph=Glyph::Clock title hint /> };
                     }
                     view! {
                         <Table
@@ -50,15 +52,13 @@ pub(super) fn Audit() -> impl IntoView {
                                 view! { <Button label=t().show_older on_press=older /> }
                             })}
                     }
-                    .into_any()
                 }
             }
         </Loaded>
     }
-    .into_any()
 }
 
-fn row(entry: AuditEntry) -> AnyView {
+fn row(entry: AuditEntry) -> Markup {
     let (tone, glyph, label) = match entry.outcome {
         AuditOutcome::Succeeded => (Tone::Good, Glyph::Check, t().state_succeeded),
         AuditOutcome::Denied => (Tone::Bad, Glyph::Access, t().denied),
@@ -88,5 +88,4 @@ fn row(entry: AuditEntry) -> AnyView {
             <td><Moment at=entry.at /></td>
         </tr>
     }
-    .into_any()
 }

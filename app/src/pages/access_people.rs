@@ -12,6 +12,8 @@ use crate::{
         Button, ButtonKind, ConfirmDialog, Empty, Field, FormDialog, Glyph, KeyValue, KeyValues,
         Loaded, Moment, Panel, Secret, SelectField, Table, use_toasts,
     },
+    markup::{IntoMarkup as _, view},
+    react::derive,
     text::{fill, t},
 };
 
@@ -27,8 +29,7 @@ struct Handed {
 pub(super) fn People() -> impl IntoView {
     let edge = expect_context::<EdgeClient>();
     if !expect_context::<Session>().may_manage_access() {
-        return view! { <Empty glyph=Glyph::Access title=t().access_forbidden hint=t().people_hint /> }
-            .into_any();
+        return view! { <Empty glyph=Glyph::Access title=t().access_forbidden hint=t().people_hint /> };
     }
     let people = Query::new(move || edge.people());
     let handed = RwSignal::new(None::<Handed>);
@@ -59,7 +60,7 @@ pub(super) fn People() -> impl IntoView {
         })
     };
     view! {
-        <Panel id="people" title=t().people actions=add.into_any()>
+        <Panel id="people" title=t().people actions=add.into_markup()>
             <p class="lead">{t().people_hint}</p>
             {move || shown()}
             <Loaded query=people let:rows>
@@ -74,7 +75,6 @@ pub(super) fn People() -> impl IntoView {
         </Panel>
         <NewPersonForm open people handed />
     }
-    .into_any()
 }
 
 #[component]
@@ -185,7 +185,7 @@ fn NewPersonForm(
             title=Signal::stored(t().new_person.to_owned())
             submit=t().create
             busy
-            unready=Signal::derive(unready)
+            unready=derive(unready)
             failure
             on_submit=submit
         >

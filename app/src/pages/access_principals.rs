@@ -12,6 +12,8 @@ use crate::{
         Button, ButtonKind, ConfirmDialog, CopyButton, Empty, Field, FormDialog, Glyph, KeyValue,
         KeyValues, Loaded, Moment, Panel, Secret, SelectField, use_toasts,
     },
+    markup::{IntoMarkup as _, Markup, view},
+    react::derive,
     text::{fill, t},
 };
 
@@ -30,8 +32,7 @@ pub(super) fn Principals() -> impl IntoView {
     if !session.may_manage_access() {
         return view! {
             <Empty glyph=Glyph::Access title=t().access_forbidden hint=t().principals_hint />
-        }
-        .into_any();
+        };
     }
     let principals = Query::new(move || edge.principals());
     let fresh = RwSignal::new(None::<Fresh>);
@@ -70,20 +71,17 @@ pub(super) fn Principals() -> impl IntoView {
             }
         })
     };
-    let cards = move |all: Vec<ServicePrincipal>| -> Vec<AnyView> {
-        all.into_iter()
-            .map(|principal| view! { <Card principal principals fresh /> }.into_any())
-            .collect()
+    let cards = move |all: Vec<ServicePrincipal>| -> Vec<Markup> {
+        all.into_iter().map(|principal| view! { <Card principal principals fresh /> }).collect()
     };
     view! {
-        <Panel id="principals" title=t().principals actions=add.into_any()>
+        <Panel id="principals" title=t().principals actions=add.into_markup()>
             <p class="lead">{t().principals_hint}</p>
             {move || shown()}
             <Loaded query=principals let:all>{move || cards(all.get())}</Loaded>
         </Panel>
         <NewPrincipal open principals fresh />
     }
-    .into_any()
 }
 
 #[component]
@@ -120,7 +118,7 @@ fn Card(
         });
     };
     let owner = principal.id.clone();
-    let secrets: Vec<AnyView> = principal
+    let secrets: Vec<Markup> = principal
         .secrets
         .into_iter()
         .map(|it| {
@@ -132,7 +130,6 @@ fn Card(
                     <Revoke owner secret=it.id principals />
                 </li>
             }
-            .into_any()
         })
         .collect();
     let changed = Callback::new(move |()| principals.refetch());
@@ -248,7 +245,7 @@ fn NewPrincipal(
             title=Signal::stored(t().new_principal.to_owned())
             submit=t().create
             busy
-            unready=Signal::derive(move || name.with(|text| text.trim().is_empty()))
+            unready=derive(move || name.with(|text| text.trim().is_empty()))
             failure
             on_submit=submit
         >

@@ -8,6 +8,7 @@ use crate::{
     api::{EdgeClient, EdgeError},
     app::use_account,
     components::{Badge, Button, ButtonKind, FormDialog, Glyph, SelectField, use_toasts},
+    markup::{Markup, view},
     text::{fill, t},
 };
 
@@ -47,7 +48,7 @@ pub(super) fn Roles(
             changed.run(());
         });
     };
-    let held: Vec<AnyView> = roles
+    let held: Vec<Markup> = roles
         .into_iter()
         .map(|held| {
             let place = held.scope.rsplit('/').next().unwrap_or_default();
@@ -65,7 +66,6 @@ pub(super) fn Roles(
                     />
                 </span>
             }
-            .into_any()
         })
         .collect();
     let give = move |()| {
@@ -104,5 +104,4 @@ pub(super) fn Roles(
             <SelectField id=select label=t().role value=role options=role_options() />
         </FormDialog>
     }
-    .into_any()
 }

@@ -10,6 +10,8 @@ use crate::{
     components::{
         Button, ButtonKind, FailureNote, Field, Glyph, Loaded, Moment, Panel, Table, use_toasts,
     },
+    markup::view,
+    react::derive,
     text::{fill, t},
 };
 
@@ -52,10 +54,9 @@ fn SessionRow(session: SessionSummary, sessions: Query<Vec<SessionSummary>>) -> 
         });
     };
     let action = if session.current {
-        view! { <span class="badge badge-good">{t().current}</span> }.into_any()
+        view! { <span class="badge badge-good">{t().current}</span> }
     } else {
         view! { <Button label=t().end_session kind=ButtonKind::Quiet icon=Glyph::Stop busy on_press=end /> }
-            .into_any()
     };
     view! {
         <tr>
@@ -77,7 +78,7 @@ pub(super) fn Password() -> impl IntoView {
     let by_link = me.opened_by == Some(SignInWay::Link);
     let (current, new) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let (busy, failure) = (RwSignal::new(false), RwSignal::new(None::<EdgeError>));
-    let short = Signal::derive(move || {
+    let short = derive(move || {
         let text = new.get();
         (!text.is_empty() && text.chars().count() < 12).then(|| t().rule_password.to_owned())
     });
@@ -134,7 +135,7 @@ pub(super) fn Password() -> impl IntoView {
                     kind=ButtonKind::Primary
                     submit=true
                     busy
-                    disabled=Signal::derive(unready)
+                    disabled=derive(unready)
                 />
             </form>
         </Panel>

@@ -11,7 +11,8 @@ use crate::{
         Button, ButtonKind, ConfirmDialog, Field, FormDialog, Glyph, LinkButton, Loaded, Moment,
         PageHeader, SelectField, Table, TextArea, use_toasts,
     },
-    react::react,
+    markup::{IntoMarkup as _, view},
+    react::{derive, memo, react},
     route::{Page, Route},
     text::{fill, t},
 };
@@ -156,7 +157,7 @@ fn AccountForm(
         }
         Ok(places)
     });
-    let options = Signal::derive(move || places.get().unwrap_or_default());
+    let options = derive(move || places.get().unwrap_or_default());
     react(move || {
         if !open.get() {
             return;
@@ -173,8 +174,8 @@ fn AccountForm(
             place.set(first);
         }
     });
-    let is_new = Memo::new(move |_| edited.with(Option::is_none));
-    let error = Signal::derive(move || {
+    let is_new = memo(move || edited.with(Option::is_none));
+    let error = derive(move || {
         let text = name.get();
         validate_name(&text).err().map(|rule| rule.to_string())
     });
@@ -235,10 +236,10 @@ fn AccountForm(
     view! {
         <FormDialog
             open
-            title=Signal::derive(title)
+            title=derive(title)
             submit=t().save
             busy
-            unready=Signal::derive(unready)
+            unready=derive(unready)
             failure
             on_submit=submit
         >
@@ -274,7 +275,7 @@ fn DeleteAccount(
         let name = edited.get().map(|it| it.name).unwrap_or_default();
         fill(t().delete_account_title, &[("name", &name)])
     };
-    move || {
+    let content = move || {
         // The question names what it is about, so it is asked anew for each account.
         edited.track();
         view! {
@@ -282,7 +283,8 @@ fn DeleteAccount(
                 <p>{t().delete_account_hint}</p>
             </ConfirmDialog>
         }
-    }
+    };
+    content.into_markup()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use crate::{
     api::{Change, EdgeClient},
     components::{CodeBlock, Empty, Glyph, PageHeader},
+    markup::{IntoMarkup as _, Markup, view},
     text::t,
 };
 
@@ -18,17 +19,16 @@ pub(crate) fn ChangesPage() -> impl IntoView {
         if changes.is_empty() {
             return view! {
                 <Empty glyph=Glyph::Terminal title=t().changes_empty hint=t().changes_empty_hint />
-            }
-            .into_any();
+            };
         }
-        let blocks: Vec<AnyView> = changes
+        let blocks: Vec<Markup> = changes
             .into_iter()
             .map(|change: Change| {
                 let label = format!("{} · {}", change.method, change.status);
-                view! { <CodeBlock text=change.curl(&origin) label /> }.into_any()
+                view! { <CodeBlock text=change.curl(&origin) label /> }
             })
             .collect();
-        blocks.into_any()
+        blocks.into_markup()
     };
     view! {
         <PageHeader title=t().changes />

@@ -15,7 +15,9 @@ use crate::{
         PageHeader, Panel, SelectField, use_toasts,
     },
     format::service_name,
+    markup::view,
     navigation::use_navigation,
+    react::{derive, memo, react},
     route::{Page, Route, ServiceTab},
     settings::Draft,
     text::{fill, t},
@@ -95,8 +97,7 @@ pub(crate) fn DeployPage() -> impl IntoView {
             Ok(Choices { models, images, services })
         }
     });
-    let under_way =
-        Memo::new(move |_| deploying.is_running() || deploying.failure.with(Option::is_some));
+    let under_way = memo(move || deploying.is_running() || deploying.failure.with(Option::is_some));
     let services = account.href(Page::Services);
     let new_model = account.href(Page::NewModel);
     view! {
@@ -107,7 +108,7 @@ pub(crate) fn DeployPage() -> impl IntoView {
         {move || {
             let new_model = new_model.clone();
             if under_way.get() {
-                view! { <UnderWay deploying /> }.into_any()
+                view! { <UnderWay deploying /> }
             } else {
                 view! {
                     <Loaded query=choices let:choices>
@@ -129,14 +130,12 @@ pub(crate) fn DeployPage() -> impl IntoView {
                                         />
                                     </Empty>
                                 }
-                                    .into_any()
                             } else {
-                                view! { <DeployForm choices /> }.into_any()
+                                view! { <DeployForm choices /> }
                             }
                         }
                     </Loaded>
                 }
-                    .into_any()
             }
         }}
     }
@@ -188,19 +187,20 @@ fn DeployForm(choices: Choices) -> impl IntoView {
         (service.name.clone(), fill(t().existing_service, &[("name", &service.name)]))
     }));
     let names: Vec<String> = choices.services.iter().map(|service| service.name.clone()).collect();
-    let is_new = Memo::new(move |_| destination.with(String::is_empty));
+    let is_new = memo(move || destination.with(String::is_empty));
 
     let choices = StoredValue::new(choices);
     let name = RwSignal::new(String::new());
     // The proposal follows the source until the visitor writes a name of their own.
-    Effect::new(move |proposed: Option<String>| {
+    let mut proposed = None;
+    react(move || {
         let proposal = choices.with_value(|choices| choices.proposal(&source.get()));
         if name.with_untracked(|name| name.is_empty() || Some(name) == proposed.as_ref()) {
             name.set(proposal.clone());
         }
-        proposal
+        proposed = Some(proposal);
     });
-    let name_error = Signal::derive(move || {
+    let name_error = derive(move || {
         let text = name.get();
         if names.contains(&text) {
             return Some(t().name_taken.to_owned());
@@ -210,7 +210,7 @@ fn DeployForm(choices: Choices) -> impl IntoView {
             .flatten()
     });
     let fields = SettingsFields::new(Draft::default());
-    let settings = Memo::new(move |_| fields.request(&Draft::default()));
+    let settings = memo(move || fields.request(&Draft::default()));
     let incomplete = move || {
         let no_name =
             is_new.get() && (name.with(String::is_empty) || name_error.with(Option::is_some));
@@ -239,7 +239,7 @@ fn DeployForm(choices: Choices) -> impl IntoView {
             }
         });
     };
-    let as_request = Signal::derive(move || {
+    let as_request = derive(move || {
         let image = source.with(|key| match key.split_once(':') {
             Some(("image", id)) => id.to_owned(),
             _ => "…".to_owned(),
@@ -290,7 +290,7 @@ fn DeployForm(choices: Choices) -> impl IntoView {
                     icon=Glyph::Rocket
                     kind=ButtonKind::Primary
                     submit=true
-                    disabled=Signal::derive(incomplete)
+                    disabled=derive(incomplete)
                 />
             </div>
         </form>

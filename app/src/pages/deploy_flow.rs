@@ -7,6 +7,8 @@ use wasm_bindgen_futures::spawn_local;
 use crate::{
     api::{AccountClient, EdgeError},
     components::{Glyph, Icon, ProgressBar},
+    markup::view,
+    react::derive,
     text::t,
 };
 
@@ -174,9 +176,8 @@ pub(super) fn DeployProgress(deploying: Deploying) -> impl IntoView {
             };
             let bar = move || {
                 (class() == "stage stage-current").then(|| {
-                    let words = Signal::derive(move || {
-                        deploying.phase.get().unwrap_or_else(|| label.to_owned())
-                    });
+                    let words =
+                        derive(move || deploying.phase.get().unwrap_or_else(|| label.to_owned()));
                     view! { <ProgressBar percent=deploying.percent label=words /> }
                 })
             };

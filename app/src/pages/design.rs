@@ -7,6 +7,7 @@ use crate::{
         Badge, Button, ButtonKind, CheckField, CodeBlock, Empty, Field, Glyph, Icon, KeyValue,
         KeyValues, PageHeader, Panel, ProgressBar, StateBadge, Table, Tone,
     },
+    markup::{Markup, view},
     text::t,
 };
 
@@ -34,7 +35,7 @@ const SPACES: [&str; 7] = ["1", "2", "3", "4", "5", "6", "7"];
 /// The parts.
 #[component]
 pub(crate) fn DesignPage() -> impl IntoView {
-    let swatches: Vec<AnyView> = COLOURS
+    let swatches: Vec<Markup> = COLOURS
         .into_iter()
         .map(|name| {
             view! {
@@ -43,10 +44,9 @@ pub(crate) fn DesignPage() -> impl IntoView {
                     <code>{name}</code>
                 </li>
             }
-            .into_any()
         })
         .collect();
-    let spaces: Vec<AnyView> = SPACES
+    let spaces: Vec<Markup> = SPACES
         .into_iter()
         .map(|step| {
             view! {
@@ -55,13 +55,12 @@ pub(crate) fn DesignPage() -> impl IntoView {
                     <code>{format!("space-{step}")}</code>
                 </li>
             }
-            .into_any()
         })
         .collect();
-    let glyphs: Vec<AnyView> = Glyph::ALL
+    let glyphs: Vec<Markup> = Glyph::ALL
         .into_iter()
         .map(|glyph| {
-            view! { <li><Icon glyph /> <code>{format!("{glyph:?}")}</code></li> }.into_any()
+            view! { <li><Icon glyph /> <code>{format!("{glyph:?}")}</code></li> }
         })
         .collect();
     let text = RwSignal::new("iris".to_owned());

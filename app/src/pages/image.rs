@@ -15,7 +15,9 @@ use crate::{
         KeyValue, KeyValues, LinkButton, Loaded, Moment, PageHeader, Panel, use_toasts,
     },
     format::{bytes, short_hash},
+    markup::{IntoMarkup as _, view},
     navigation::use_navigation,
+    react::{derive, memo},
     route::{ModelTab, Page},
     text::{fill, t},
 };
@@ -35,7 +37,7 @@ pub(crate) fn ImagePage(id: ImageId) -> impl IntoView {
             |image| format!("{} v{}", image.name, image.version),
         )
     };
-    let state = Memo::new(move |_| image.get().map(|image| image.creation_state));
+    let state = memo(move || image.get().map(|image| image.creation_state));
     let client = account.client.clone();
     let log = Query::polling(
         move || {
@@ -72,9 +74,9 @@ pub(crate) fn ImagePage(id: ImageId) -> impl IntoView {
         move || state.get().map(|state| view! { <State state succeeded=t().image_ready /> });
     view! {
         <PageHeader
-            title=Signal::derive(title)
+            title=derive(title)
             crumbs=vec![Crumb { label: t().images.to_owned(), href: account.href(Page::Images) }]
-            aside=aside.into_any()
+            aside=aside.into_markup()
         >
             {move || actions()}
         </PageHeader>

@@ -14,6 +14,7 @@ use crate::{
         Source,
     },
     format::bytes,
+    markup::view,
     route::Page,
     text::t,
 };

@@ -8,6 +8,8 @@ use wasm_bindgen::JsValue;
 use crate::{
     app::use_account,
     components::{Chart, Sparkline},
+    markup::{IntoMarkup as _, view},
+    react::memo,
     recent::{Recent, Sparks, Subject, rate},
     text::{fill, t},
 };
@@ -80,7 +82,7 @@ pub(super) fn LiveCharts(
         .iter()
         .map(|subject| {
             let subject = *subject;
-            let data = Memo::new(move |_| recent.with(|recent| recent.lines(subject)));
+            let data = memo(move || recent.with(|recent| recent.lines(subject)));
             view! { <SubjectChart subject data=data.into() /> }
         })
         .collect_view();
@@ -107,17 +109,18 @@ pub(super) fn AllServicesLive(live: LiveServices) -> impl IntoView {
 /// Calls a second of a service in the last minute, where the page has a stream.
 #[component]
 pub(super) fn ServiceSpark(id: ServiceId) -> impl IntoView {
-    use_context::<LiveServices>().map(|live| {
-        let values = Memo::new(move |_| live.sparks.with(|sparks| sparks.of(id)));
-        let now = Memo::new(move |_| values.with(|values| values.last().copied().unwrap_or(0.0)));
-        let label = Memo::new(move |_| fill(t().calls_now, &[("rate", &rate(now.get()))]));
+    let spark = use_context::<LiveServices>().map(|live| {
+        let values = memo(move || live.sparks.with(|sparks| sparks.of(id)));
+        let now = memo(move || values.with(|values| values.last().copied().unwrap_or(0.0)));
+        let label = memo(move || fill(t().calls_now, &[("rate", &rate(now.get()))]));
         view! {
             <span class="spark">
                 <Sparkline label=label.into() values=values.into() />
                 <span class="number">{move || rate(now.get())}</span>
             </span>
         }
-    })
+    });
+    spark.into_markup()
 }
 
 /// The figures of the newest second.

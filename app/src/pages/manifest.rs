@@ -14,7 +14,9 @@ use crate::{
         Button, ButtonKind, ConfirmDialog, CopyButton, Crumb, Empty, FailureNote, Field, Glyph,
         KeyValue, KeyValues, Loaded, Moment, PageHeader, Panel, Table, use_toasts,
     },
+    markup::{IntoMarkup as _, Markup, view},
     navigation::use_navigation,
+    react::{derive, memo},
     route::{ModelTab, Page},
     text::{fill, t},
 };
@@ -43,7 +45,7 @@ pub(crate) fn ManifestPage(id: ManifestId) -> impl IntoView {
     let actions = may_write.then(|| view! { <DeleteManifest id /> });
     view! {
         <PageHeader
-            title=Signal::derive(title)
+            title=derive(title)
             crumbs=vec![
                 Crumb { label: t().manifests.to_owned(), href: account.href(Page::Manifests) },
             ]
@@ -69,7 +71,7 @@ pub(crate) fn ManifestPage(id: ManifestId) -> impl IntoView {
 #[component]
 fn Details(manifest: Manifest) -> impl IntoView {
     let account = use_account();
-    let models: Vec<AnyView> = manifest
+    let models: Vec<Markup> = manifest
         .model_ids
         .unwrap_or_default()
         .into_iter()
@@ -83,7 +85,7 @@ fn Details(manifest: Manifest) -> impl IntoView {
                     .get()
                     .map_or_else(|| short.clone(), |it| format!("{} v{}", it.name, it.version))
             };
-            view! { <a href=href>{name}</a> }.into_any()
+            view! { <a href=href>{name}</a> }
         })
         .collect();
     let properties: Vec<String> = manifest
@@ -139,11 +141,10 @@ fn Images(images: Known<Vec<Image>>) -> impl IntoView {
             </tr>
         }
     };
-    let none = Memo::new(move |_| images.with(Vec::is_empty));
-    move || {
+    let none = memo(move || images.with(Vec::is_empty));
+    let content = move || {
         if none.get() {
-            return view! { <Empty glyph=Glyph::Image title=t().none_built hint=t().none_built_hint /> }
-                .into_any();
+            return view! { <Empty glyph=Glyph::Image title=t().none_built hint=t().none_built_hint /> };
         }
         view! {
             <Table
@@ -154,8 +155,8 @@ fn Images(images: Known<Vec<Image>>) -> impl IntoView {
                 row=row.clone()
             />
         }
-        .into_any()
-    }
+    };
+    content.into_markup()
 }
 
 /// Builds the next image.
@@ -165,7 +166,7 @@ fn Build(id: ManifestId, name: String, images: Query<Vec<Image>>) -> impl IntoVi
     let navigation = use_navigation();
     let image_name = RwSignal::new(name);
     let (busy, failure) = (RwSignal::new(false), RwSignal::new(None::<EdgeError>));
-    let error = Signal::derive(move || {
+    let error = derive(move || {
         let text = image_name.get();
         validate_name(&text).err().map(|rule| rule.to_string())
     });
@@ -197,7 +198,7 @@ fn Build(id: ManifestId, name: String, images: Query<Vec<Image>>) -> impl IntoVi
                 kind=ButtonKind::Primary
                 submit=true
                 busy
-                disabled=Signal::derive(move || error.with(Option::is_some))
+                disabled=derive(move || error.with(Option::is_some))
             />
         </form>
     }

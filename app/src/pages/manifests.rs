@@ -11,6 +11,7 @@ use crate::{
         Source,
     },
     format::count,
+    markup::{Markup, view},
     route::Page,
     text::t,
 };
@@ -56,9 +57,8 @@ pub(crate) fn ManifestsPage() -> impl IntoView {
     }
 }
 
-fn add_button(href: String) -> AnyView {
+fn add_button(href: String) -> Markup {
     view! { <LinkButton label=t().new_manifest href icon=Glyph::Plus kind=ButtonKind::Primary /> }
-        .into_any()
 }
 
 fn row(account: &CurrentAccount, manifest: Manifest) -> Row {

@@ -16,7 +16,9 @@ use crate::{
         LinkButton, Loaded, Moment, PageHeader, Panel, Tab, Tabs, use_toasts,
     },
     format::{bytes, short_hash},
+    markup::{Markup, view},
     navigation::use_navigation,
+    react::{derive, memo},
     route::{ModelTab, Page},
     text::{fill, t},
 };
@@ -40,7 +42,7 @@ pub(crate) fn ModelPage(id: ModelId) -> impl IntoView {
     };
     let deploy = format!("{}?model={id}", account.href(Page::Deploy));
     let may_write = account.may_write();
-    let known = Memo::new(move |_| model.get().is_some());
+    let known = memo(move || model.get().is_some());
     let actions = move || {
         (may_write && known.get()).then(|| {
             let deploy = deploy.clone();
@@ -70,22 +72,21 @@ pub(crate) fn ModelPage(id: ModelId) -> impl IntoView {
         .collect();
     view! {
         <PageHeader
-            title=Signal::derive(title)
+            title=derive(title)
             crumbs=vec![Crumb { label: t().models.to_owned(), href: account.href(Page::Models) }]
         >
             {move || actions()}
         </PageHeader>
-        <Tabs label=t().parts_of_model tabs current=Signal::derive(place) />
+        <Tabs label=t().parts_of_model tabs current=derive(place) />
         <Loaded query=model let:model>
             {move || match tab.get() {
                 ModelTab::Summary => view! {
                     {move || view! { <Details model=model.get() /> }}
                     <ModelReport check />
                     <WhereUsed id />
-                }
-                .into_any(),
-                ModelTab::Graph => view! { <ModelGraph id /> }.into_any(),
-                ModelTab::Versions => view! { <ModelVersions model=model.get() /> }.into_any(),
+                },
+                ModelTab::Graph => view! { <ModelGraph id /> },
+                ModelTab::Versions => view! { <ModelVersions model=model.get() /> },
             }}
         </Loaded>
     }
@@ -94,14 +95,14 @@ pub(crate) fn ModelPage(id: ModelId) -> impl IntoView {
 #[component]
 fn Details(model: Model) -> impl IntoView {
     let account = use_account();
-    let tags: Vec<AnyView> = model
+    let tags: Vec<Markup> = model
         .tags
         .unwrap_or_default()
         .into_iter()
         .map(|tag| {
             let href =
                 format!("{}?tag={}", account.href(Page::Models), shared::paths::encode(&tag));
-            view! { <a class="badge" href=href>{tag}</a> }.into_any()
+            view! { <a class="badge" href=href>{tag}</a> }
         })
         .collect();
     let hash = model.sha256.map(|hash| {

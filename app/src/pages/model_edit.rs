@@ -9,6 +9,8 @@ use crate::{
     api::{EdgeError, Query},
     app::use_account,
     components::{Button, Field, FormDialog, Glyph, TextArea, use_toasts},
+    markup::view,
+    react::derive,
     text::{fill, t},
 };
 
@@ -21,10 +23,10 @@ pub(super) fn EditModel(model: Query<Model>) -> impl IntoView {
     let failure = RwSignal::new(None::<EdgeError>);
     let description = RwSignal::new(String::new());
     let tags = RwSignal::new(String::new());
-    let description_error = Signal::derive(move || {
+    let description_error = derive(move || {
         description.with(|text| validate_description(text).err().map(|rule| rule.to_string()))
     });
-    let tags_error = Signal::derive(move || {
+    let tags_error = derive(move || {
         tags.with(|text| validate_tags(&split_tags(text)).err().map(|rule| rule.to_string()))
     });
     let unready =
@@ -68,10 +70,10 @@ pub(super) fn EditModel(model: Query<Model>) -> impl IntoView {
         />
         <FormDialog
             open
-            title=Signal::derive(title)
+            title=derive(title)
             submit=t().save
             busy
-            unready=Signal::derive(unready)
+            unready=derive(unready)
             failure
             on_submit=save
         >
@@ -85,5 +87,4 @@ pub(super) fn EditModel(model: Query<Model>) -> impl IntoView {
             <Field id="tags" label=t().tags value=tags hint=t().tags_hint error=tags_error />
         </FormDialog>
     }
-    .into_any()
 }

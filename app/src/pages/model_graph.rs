@@ -10,6 +10,7 @@ use crate::{
     components::{Drawing, DrawnNode, KeyValue, KeyValues, Loaded, Panel, Table},
     format::count,
     layout::layout,
+    markup::{Markup, view},
     text::{fill, t},
 };
 
@@ -21,8 +22,8 @@ pub(super) fn ModelGraph(id: ModelId) -> impl IntoView {
     view! {
         <Loaded query=graph let:graph>
             {move || match graph.get() {
-                None => view! { <Unread /> }.into_any(),
-                Some(graph) => view! { <Drawn graph /> }.into_any(),
+                None => view! { <Unread /> },
+                Some(graph) => view! { <Drawn graph /> },
             }}
         </Loaded>
     }
@@ -39,14 +40,13 @@ fn Drawn(graph: Graph) -> impl IntoView {
     let cut = (graph.total_operators > operators as u64).then(|| {
         let (shown, total) = (count(operators as u64), count(graph.total_operators));
         view! { <p class="note">{fill(t().graph_cut, &[("shown", &shown), ("total", &total)])}</p> }
-            .into_any()
     });
     let graph = StoredValue::new(graph);
     let details = move || {
         let place = chosen.get();
         let node = place.and_then(|at| graph.with_value(|graph| graph.nodes.get(at).cloned()));
         match node {
-            None => view! { <p class="fine">{t().choose_node}</p> }.into_any(),
+            None => view! { <p class="fine">{t().choose_node}</p> },
             Some(node) => attributes(node),
         }
     };
@@ -77,12 +77,12 @@ fn drawn(node: &GraphNode) -> DrawnNode {
     DrawnNode { title, sub, kind }
 }
 
-fn attributes(node: GraphNode) -> AnyView {
+fn attributes(node: GraphNode) -> Markup {
     let shown = drawn(&node);
-    let rows: Vec<AnyView> = node
+    let rows: Vec<Markup> = node
         .attributes
         .into_iter()
-        .map(|it| view! { <KeyValue name=it.name><code>{it.value}</code></KeyValue> }.into_any())
+        .map(|it| view! { <KeyValue name=it.name><code>{it.value}</code></KeyValue> })
         .collect();
     let none = rows.is_empty().then(|| view! { <p class="fine">{t().no_attributes}</p> });
     view! {
@@ -91,11 +91,10 @@ fn attributes(node: GraphNode) -> AnyView {
         {none}
         <KeyValues>{rows}</KeyValues>
     }
-    .into_any()
 }
 
 /// For those who cannot see a drawing, and for searching in the page.
-fn as_table(graph: &Graph) -> AnyView {
+fn as_table(graph: &Graph) -> Markup {
     let rows: Vec<(usize, GraphNode, String)> = graph
         .nodes
         .iter()
@@ -130,5 +129,4 @@ fn as_table(graph: &Graph) -> AnyView {
             }
         />
     }
-    .into_any()
 }

@@ -8,6 +8,7 @@ use crate::{
     api::{ModelCheck, Query},
     components::{KeyValue, KeyValues, Loaded, Panel},
     format::{count, duration},
+    markup::{Markup, view},
     text::t,
 };
 
@@ -18,7 +19,7 @@ pub(super) fn ModelReport(check: Query<Option<ModelCheck>>) -> impl IntoView {
         <Panel id="signature" title=t().signature>
             <Loaded query=check let:check>
                 {move || match check.get() {
-                    None => view! { <Unread /> }.into_any(),
+                    None => view! { <Unread /> },
                     Some(check) => {
                         let unsupported = (!check.unsupported.is_empty())
                             .then(|| view! { <Unsupported operators=check.unsupported /> });
@@ -35,7 +36,6 @@ pub(super) fn ModelReport(check: Query<Option<ModelCheck>>) -> impl IntoView {
                             {unsupported}
                             {tables}
                         }
-                            .into_any()
                     }
                 }}
             </Loaded>
@@ -44,11 +44,11 @@ pub(super) fn ModelReport(check: Query<Option<ModelCheck>>) -> impl IntoView {
 }
 
 /// How it was compiled, where it was.
-pub(super) fn facts(signature: &Signature) -> AnyView {
+pub(super) fn facts(signature: &Signature) -> Markup {
     let cost = signature
         .row_cost_ns
         .map(|cost| duration(std::time::Duration::from_nanos(cost)))
-        .map(|text| view! { <KeyValue name=t().row_cost>{text}</KeyValue> }.into_any());
+        .map(|text| view! { <KeyValue name=t().row_cost>{text}</KeyValue> });
     let symbols: Vec<String> = signature
         .symbols
         .iter()
@@ -67,5 +67,4 @@ pub(super) fn facts(signature: &Signature) -> AnyView {
             {compiler.map(|it| view! { <KeyValue name=t().compiler>{it}</KeyValue> })}
         </KeyValues>
     }
-    .into_any()
 }

@@ -7,6 +7,7 @@ use crate::{
     api::{ModelUsers, Query},
     app::use_account,
     components::{Glyph, Icon, Loaded, Panel},
+    markup::{Markup, view},
     route::{Page, ServiceTab},
     text::t,
 };
@@ -17,9 +18,9 @@ pub(super) fn WhereUsed(id: ModelId) -> impl IntoView {
     let account = use_account();
     let client = account.client.clone();
     let users = Query::new(move || client.clone().model_users(id));
-    let links = move |users: ModelUsers| -> AnyView {
+    let links = move |users: ModelUsers| -> Markup {
         if users.manifests.is_empty() && users.services.is_empty() {
-            return view! { <p class="fine">{t().not_used}</p> }.into_any();
+            return view! { <p class="fine">{t().not_used}</p> };
         }
         let manifests = users.manifests.iter().map(|it| {
             let label = format!("{} v{}", it.name, it.version);
@@ -29,7 +30,7 @@ pub(super) fn WhereUsed(id: ModelId) -> impl IntoView {
             let href = account.href(Page::Service(it.name.clone(), ServiceTab::Summary));
             (Glyph::Service, t().service, it.name.clone(), href)
         });
-        let items: Vec<AnyView> = manifests
+        let items: Vec<Markup> = manifests
             .chain(services)
             .map(|(glyph, kind, label, href)| {
                 view! {
@@ -39,10 +40,9 @@ pub(super) fn WhereUsed(id: ModelId) -> impl IntoView {
                         <a href=href>{label}</a>
                     </li>
                 }
-                .into_any()
             })
             .collect();
-        view! { <ul class="used">{items}</ul> }.into_any()
+        view! { <ul class="used">{items}</ul> }
     };
     view! {
         <Panel id="used" title=t().where_used>

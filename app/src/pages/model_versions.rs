@@ -9,8 +9,9 @@ use crate::{
     compare::{Line, Names, lines},
     components::{Glyph, Icon, Loaded, Moment, Panel, SelectField, Table},
     format::{bytes, short_hash},
+    markup::{IntoMarkup as _, Markup, view},
     navigation::use_navigation,
-    react::react,
+    react::{derive, react},
     route::{ModelTab, Page},
     text::t,
 };
@@ -41,7 +42,7 @@ pub(super) fn ModelVersions(model: Model) -> impl IntoView {
         }
     };
     view! {
-        <Panel id="versions" title=t().versions actions=add.into_any()>
+        <Panel id="versions" title=t().versions actions=add.into_markup()>
             <Loaded query=versions let:versions>
                 <Table
                     caption=t().versions
@@ -65,7 +66,7 @@ fn Comparison(model: Model, versions: Query<Vec<Model>>) -> impl IntoView {
     let chosen = RwSignal::new(with.get_untracked().unwrap_or_default());
     react(move || navigation.set_query("with", Some(&chosen.get())));
     let own = model.id;
-    let options = Signal::derive(move || {
+    let options = derive(move || {
         let mut options = vec![(String::new(), "–".to_owned())];
         let others = versions.get().unwrap_or_default().into_iter().filter(|it| it.id != own);
         options.extend(others.map(|it| (it.id.to_string(), format!("v{}", it.version))));
@@ -76,17 +77,14 @@ fn Comparison(model: Model, versions: Query<Vec<Model>>) -> impl IntoView {
         let other: ModelId = with.get()?.parse().ok()?;
         let (client, model, heading) = (client.clone(), model.clone(), heading.clone());
         let lines = Query::new(move || compared(client.clone(), model.clone(), other));
-        Some(
-            view! {
-                <Loaded query=lines let:compared>
-                    {
-                        let (other, lines) = compared.get_untracked();
-                        side_by_side(heading.clone(), other, lines)
-                    }
-                </Loaded>
-            }
-            .into_any(),
-        )
+        Some(view! {
+            <Loaded query=lines let:compared>
+                {
+                    let (other, lines) = compared.get_untracked();
+                    side_by_side(heading.clone(), other, lines)
+                }
+            </Loaded>
+        })
     };
     view! {
         <Panel id="compare" title=t().compare>
@@ -118,8 +116,8 @@ async fn compared(
     Ok((format!("v{}", right.version), lines))
 }
 
-fn side_by_side(left: String, right: String, lines: Vec<Line>) -> AnyView {
-    let rows: Vec<AnyView> = lines
+fn side_by_side(left: String, right: String, lines: Vec<Line>) -> Markup {
+    let rows: Vec<Markup> = lines
         .into_iter()
         .map(|line| {
             let mark = line.differs().then(|| {
@@ -136,7 +134,6 @@ fn side_by_side(left: String, right: String, lines: Vec<Line>) -> AnyView {
                     <td class="long">{line.right}</td>
                 </tr>
             }
-            .into_any()
         })
         .collect();
     view! {
@@ -154,5 +151,4 @@ fn side_by_side(left: String, right: String, lines: Vec<Line>) -> AnyView {
             </table>
         </div>
     }
-    .into_any()
 }

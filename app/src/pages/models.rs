@@ -11,7 +11,9 @@ use crate::{
         Slice, Source,
     },
     format::bytes,
+    markup::{IntoMarkup as _, Markup, view},
     navigation::use_navigation,
+    react::react,
     route::{ModelTab, Page},
     text::{fill, t},
 };
@@ -23,12 +25,13 @@ pub(crate) fn ModelsPage() -> impl IntoView {
     let navigation = use_navigation();
     let tag = navigation.query("tag");
     let changed = RwSignal::new(0_u32);
-    Effect::new(move |before: Option<Option<String>>| {
-        let now = tag.get();
-        if before.is_some_and(|before| before != now) {
+    let mut before = None;
+    react(move || {
+        let now = Some(tag.get());
+        if before.is_some() && before != now {
             changed.update(|n| *n += 1);
         }
-        now
+        before = now;
     });
     let of_account = account.clone();
     let source = Source::new(move |wanted: Wanted| {
@@ -75,16 +78,15 @@ pub(crate) fn ModelsPage() -> impl IntoView {
             ]
             source
             search_label=t().search_models
-            filters=chosen_tag.into_any()
+            filters=chosen_tag.into_markup()
             again=changed
             empty=empty.into()
         />
     }
 }
 
-fn upload_button(href: String) -> AnyView {
+fn upload_button(href: String) -> Markup {
     view! { <LinkButton label=t().upload_model href icon=Glyph::Upload kind=ButtonKind::Primary /> }
-        .into_any()
 }
 
 fn row(account: &CurrentAccount, model: Model) -> Row {

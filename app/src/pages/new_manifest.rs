@@ -14,7 +14,9 @@ use crate::{
         Button, ButtonKind, Crumb, FailureNote, Field, Loaded, PageHeader, Panel, SelectField,
         TextArea, use_toasts,
     },
+    markup::view,
     navigation::use_navigation,
+    react::derive,
     route::Page,
     text::{fill, t},
 };
@@ -69,9 +71,9 @@ fn Form(models: Vec<Model>) -> impl IntoView {
     let (busy, failure) = (RwSignal::new(false), RwSignal::new(None::<EdgeError>));
 
     let broken = |rule: Result<(), shared::InvalidName>| rule.err().map(|rule| rule.to_string());
-    let name_error = Signal::derive(move || name.with(|text| broken(validate_name(text))));
+    let name_error = derive(move || name.with(|text| broken(validate_name(text))));
     let description_error =
-        Signal::derive(move || description.with(|text| broken(validate_description(text))));
+        derive(move || description.with(|text| broken(validate_description(text))));
     let unready = move || {
         name_error.with(Option::is_some)
             || description_error.with(Option::is_some)
@@ -160,7 +162,7 @@ fn Form(models: Vec<Model>) -> impl IntoView {
                     kind=ButtonKind::Primary
                     submit=true
                     busy
-                    disabled=Signal::derive(unready)
+                    disabled=derive(unready)
                 />
             </div>
         </form>

@@ -12,7 +12,9 @@ use crate::{
         PageHeader, Panel, ProgressBar, TextArea, use_toasts,
     },
     format::{bytes, model_name},
+    markup::{IntoMarkup as _, view},
     navigation::use_navigation,
+    react::derive,
     route::{ModelTab, Page},
     text::{fill, t},
 };
@@ -31,7 +33,7 @@ pub(crate) fn NewModelPage() -> impl IntoView {
     let halfway = StoredValue::new(None::<Upload>);
     let by_url = RwSignal::new(false);
     let url = RwSignal::new(String::new());
-    let url_error = Signal::derive(move || {
+    let url_error = derive(move || {
         let text = url.get();
         let lower = text.trim().to_ascii_lowercase();
         let fine = lower.starts_with("http://") || lower.starts_with("https://");
@@ -40,15 +42,14 @@ pub(crate) fn NewModelPage() -> impl IntoView {
     let failure = RwSignal::new(None::<EdgeError>);
 
     let broken = |rule: Result<(), shared::InvalidName>| rule.err().map(|rule| rule.to_string());
-    let name_error = Signal::derive(move || {
+    let name_error = derive(move || {
         let text = name.get();
         (!text.is_empty()).then(|| broken(validate_name(&text))).flatten()
     });
     let description_error =
-        Signal::derive(move || description.with(|text| broken(validate_description(text))));
-    let tags_error =
-        Signal::derive(move || tags.with(|text| broken(validate_tags(&split_tags(text)))));
-    let ready = Signal::derive(move || {
+        derive(move || description.with(|text| broken(validate_description(text))));
+    let tags_error = derive(move || tags.with(|text| broken(validate_tags(&split_tags(text)))));
+    let ready = derive(move || {
         let somewhere = if by_url.get() {
             url.with(|text| !text.trim().is_empty()) && url_error.with(Option::is_none)
         } else {
@@ -155,13 +156,13 @@ pub(crate) fn NewModelPage() -> impl IntoView {
             };
             view! {
                 <div role="status" class="upload-progress">
-                    <ProgressBar percent=Signal::derive(percent) label=Signal::derive(label) />
+                    <ProgressBar percent=derive(percent) label=derive(label) />
                     <Button label=t().cancel icon=Glyph::Cross on_press=move |()| sending.cancel() />
                 </div>
             }
         })
     };
-    let busy = Signal::derive(move || upload.with(Option::is_some));
+    let busy = derive(move || upload.with(Option::is_some));
     let say_register = move || {
         failure.track();
         let again = halfway.with_value(Option::is_some) && failure.with(Option::is_some);
@@ -195,7 +196,7 @@ pub(crate) fn NewModelPage() -> impl IntoView {
             crumbs=vec![Crumb { label: t().models.to_owned(), href: models.clone() }]
         />
         <form on:submit=submit class="narrow">
-            <Panel id="file" title=t().how_to_register actions=ways.into_any()>
+            <Panel id="file" title=t().how_to_register actions=ways.into_markup()>
                 {move || {
                     if by_url.get() {
                         view! {
@@ -209,7 +210,6 @@ pub(crate) fn NewModelPage() -> impl IntoView {
                                 mono=true
                             />
                         }
-                            .into_any()
                     } else {
                         view! {
                             <FileDrop
@@ -221,7 +221,6 @@ pub(crate) fn NewModelPage() -> impl IntoView {
                             />
                             {move || picked()}
                         }
-                            .into_any()
                     }
                 }}
             </Panel>
@@ -248,11 +247,11 @@ pub(crate) fn NewModelPage() -> impl IntoView {
             {move || progress()}
             <div class="actions">
                 <Button
-                    label=Signal::derive(say_register)
+                    label=derive(say_register)
                     kind=ButtonKind::Primary
                     submit=true
                     busy
-                    disabled=Signal::derive(move || !ready.get())
+                    disabled=derive(move || !ready.get())
                 />
                 <LinkButton label=t().back_to_models href=models kind=ButtonKind::Quiet />
             </div>

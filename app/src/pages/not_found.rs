@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     components::{ButtonKind, Empty, Glyph, LinkButton, PageHeader},
+    markup::view,
     route::Route,
     text::t,
 };

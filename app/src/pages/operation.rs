@@ -17,6 +17,8 @@ use crate::{
         Button, ButtonKind, ConfirmDialog, CopyButton, Crumb, FailureNote, Glyph, Icon, KeyValue,
         KeyValues, Loaded, Moment, PageHeader, Panel, ProgressBar, use_toasts,
     },
+    markup::{IntoMarkup as _, view},
+    react::{derive, memo},
     route::Page,
     text::{fill, t},
 };
@@ -35,7 +37,7 @@ pub(crate) fn OperationPage(id: OperationId) -> impl IntoView {
     let title = move || {
         operation.get().map_or(t().operation, |it| operation_word(it.operation_type)).to_owned()
     };
-    let state = Memo::new(move |_| operation.get().map(|operation| operation.state));
+    let state = memo(move || operation.get().map(|operation| operation.state));
     let aside = move || state.get().map(|state| view! { <State state /> });
     let may_write = account.may_write();
     let actions = move || {
@@ -44,11 +46,11 @@ pub(crate) fn OperationPage(id: OperationId) -> impl IntoView {
     };
     view! {
         <PageHeader
-            title=Signal::derive(title)
+            title=derive(title)
             crumbs=vec![
                 Crumb { label: t().operations.to_owned(), href: account.href(Page::Operations) },
             ]
-            aside=aside.into_any()
+            aside=aside.into_markup()
         >
             {move || actions()}
         </PageHeader>
@@ -61,11 +63,11 @@ pub(crate) fn OperationPage(id: OperationId) -> impl IntoView {
 #[component]
 fn Body(operation: Known<AsyncOperationStatus>) -> impl IntoView {
     let account = use_account();
-    let running = Memo::new(move |_| operation.with(|it| !it.state.is_final()));
+    let running = memo(move || operation.with(|it| !it.state.is_final()));
     let progress = move || {
         running.get().then(|| {
-            let percent = Signal::derive(move || operation.with(|it| it.percent_complete));
-            let label = Signal::derive(move || {
+            let percent = derive(move || operation.with(|it| it.percent_complete));
+            let label = derive(move || {
                 operation
                     .with(|it| it.phase.clone().unwrap_or_else(|| state_word(it.state).to_owned()))
             });

@@ -12,8 +12,9 @@ use crate::{
         Button, ButtonKind, Empty, Glyph, Loaded, Moment, PageHeader, Rows, SelectField, Table,
         use_toasts,
     },
+    markup::{Markup, view},
     navigation::use_navigation,
-    react::react,
+    react::{derive, memo, react},
     route::{Page, ServiceTab},
     text::{fill, t},
 };
@@ -64,12 +65,12 @@ pub(crate) fn OperationsPage() -> impl IntoView {
         </div>
         <Loaded query=operations let:operations>
             {
-                let fitting = Signal::derive(move || {
+                let fitting = derive(move || {
                     let (state, kind) = (chosen_state.get(), chosen_kind.get());
                     operations.with(|all| fitting(all, &state, &kind))
                 });
-                let any = Memo::new(move |_| operations.with(|all| !all.is_empty()));
-                let found = Memo::new(move |_| fitting.with(|all| !all.is_empty()));
+                let any = memo(move || operations.with(|all| !all.is_empty()));
+                let found = memo(move || fitting.with(|all| !all.is_empty()));
                 move || match (any.get(), found.get()) {
                     (false, _) => view! {
                         <Empty
@@ -77,17 +78,15 @@ pub(crate) fn OperationsPage() -> impl IntoView {
                             title=t().operations_empty
                             hint=t().operations_empty_hint
                         />
-                    }
-                    .into_any(),
+                    },
                     (true, false) => view! {
                         <Empty
                             glyph=Glyph::Search
                             title=t().nothing_found
                             hint=t().no_such_operations
                         />
-                    }
-                    .into_any(),
-                    _ => view! { <OperationRows operations=move || fitting.get() /> }.into_any(),
+                    },
+                    _ => view! { <OperationRows operations=move || fitting.get() /> },
                 }
             }
         </Loaded>
@@ -199,10 +198,7 @@ fn Stop(id: OperationId) -> impl IntoView {
 }
 
 /// A link to what an operation makes.
-pub(super) fn target(
-    account: &CurrentAccount,
-    operation: &AsyncOperationStatus,
-) -> Option<AnyView> {
+pub(super) fn target(account: &CurrentAccount, operation: &AsyncOperationStatus) -> Option<Markup> {
     let id = last_segment(operation.resource_location.as_deref()?).to_owned();
     let (page, label) = match operation.operation_type {
         OperationType::Image => (Page::Image(id.parse().ok()?), t().image),
@@ -210,7 +206,7 @@ pub(super) fn target(
     };
     let short: String = id.chars().take(8).collect();
     let href = account.href(page);
-    Some(view! { <a href=href>{label} " " <code>{short}</code></a> }.into_any())
+    Some(view! { <a href=href>{label} " " <code>{short}</code></a> })
 }
 
 #[cfg(test)]

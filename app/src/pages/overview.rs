@@ -13,6 +13,8 @@ use crate::{
     api::Query,
     app::use_account,
     components::{ButtonKind, Empty, Glyph, Icon, LinkButton, Loaded, PageHeader, Panel},
+    markup::{IntoMarkup as _, view},
+    react::{derive, memo},
     route::Page,
     text::{fill, t},
 };
@@ -30,9 +32,9 @@ pub(crate) fn OverviewPage() -> impl IntoView {
     let client = account.client.clone();
     let models = Query::new(move || client.clone().list_models());
 
-    let started = Memo::new(move |_| services.get().is_some_and(|services| !services.is_empty()));
-    let registered = Memo::new(move |_| models.get().is_some_and(|models| !models.is_empty()));
-    let know = Memo::new(move |_| services.get().is_some() && models.get().is_some());
+    let started = memo(move || services.get().is_some_and(|services| !services.is_empty()));
+    let registered = memo(move || models.get().is_some_and(|models| !models.is_empty()));
+    let know = memo(move || services.get().is_some() && models.get().is_some());
 
     let actions = account.may_write().then(|| {
         let upload = account.href(Page::NewModel);
@@ -65,19 +67,19 @@ pub(crate) fn OverviewPage() -> impl IntoView {
         <div class="figures">
             <Figure
                 label=t().services
-                value=Signal::derive(move || services.get().map(|all| all.len()))
+                value=derive(move || services.get().map(|all| all.len()))
                 href=see_services.clone()
                 glyph=Glyph::Service
             />
             <Figure
                 label=t().models
-                value=Signal::derive(move || models.get().map(|all| distinct(&all)))
+                value=derive(move || models.get().map(|all| distinct(&all)))
                 href=account.href(Page::Models)
                 glyph=Glyph::Model
             />
             <Figure
                 label=t().attention
-                value=Signal::derive(move || {
+                value=derive(move || {
                     services.get().map(|all| all.iter().filter(|s| s.error.is_some()).count())
                 })
                 href=see_services.clone()
@@ -88,7 +90,7 @@ pub(crate) fn OverviewPage() -> impl IntoView {
         <Panel
             id="services"
             title=t().services
-            actions=view! { <a class="more" href=see_services>{t().see_all}</a> }.into_any()
+            actions=view! { <a class="more" href=see_services>{t().see_all}</a> }
         >
             <Loaded query=services let:services>
                 <ServiceRows services />
@@ -97,7 +99,7 @@ pub(crate) fn OverviewPage() -> impl IntoView {
         <Panel
             id="operations"
             title=t().recent_operations
-            actions=view! { <a class="more" href=see_operations>{t().see_all}</a> }.into_any()
+            actions=view! { <a class="more" href=see_operations>{t().see_all}</a> }
         >
             <Loaded query=operations let:operations>
                 <Show
@@ -159,9 +161,9 @@ fn FirstSteps(registered: bool, account: crate::app::CurrentAccount) -> impl Int
         .enumerate()
         .map(|(place, (title, hint, done, href))| {
             let mark = if done {
-                view! { <Icon glyph=Glyph::Check /> }.into_any()
+                view! { <Icon glyph=Glyph::Check /> }
             } else {
-                (place + 1).to_string().into_any()
+                (place + 1).to_string().into_markup()
             };
             view! {
                 <li class:step-done=done>

@@ -7,6 +7,8 @@ use crate::{
     app::CurrentAccount,
     components::{Glyph, Palette, Place},
     format::small_letters,
+    markup::view,
+    react::derive,
     route::{AccessTab, ModelTab, Page, ServiceTab},
     text::t,
 };
@@ -63,7 +65,7 @@ pub(crate) fn Places(account: CurrentAccount, open: RwSignal<bool>) -> impl Into
         }
         places
     };
-    view! { <Palette open typed places=Signal::derive(places) /> }
+    view! { <Palette open typed places=derive(places) /> }
 }
 
 /// Whether a name holds every word that was typed.

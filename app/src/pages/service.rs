@@ -17,7 +17,9 @@ use crate::{
         Button, CodeBlock, ConfirmDialog, CopyButton, Crumb, FailureNote, Glyph, KeyValue,
         KeyValues, Loaded, Moment, PageHeader, Panel, Tab, Tabs, use_toasts,
     },
+    markup::{IntoMarkup as _, view},
     navigation::use_navigation,
+    react::{derive, memo},
     route::{ModelTab, Page, ServiceTab},
     text::{fill, t},
 };
@@ -33,7 +35,7 @@ pub(crate) fn ServicePage(name: String) -> impl IntoView {
     );
     let fallback = name.clone();
     let title = move || service.get().map_or_else(|| fallback.clone(), |service| service.name);
-    let state = Memo::new(move |_| service.get().map(|service| service.state));
+    let state = memo(move || service.get().map(|service| service.state));
     let aside = move || state.get().map(|state| view! { <State state succeeded=t().serving /> });
 
     let tab = use_navigation().tab();
@@ -59,15 +61,15 @@ pub(crate) fn ServicePage(name: String) -> impl IntoView {
     };
     view! {
         <PageHeader
-            title=Signal::derive(title)
+            title=derive(title)
             crumbs=vec![
                 Crumb { label: t().services.to_owned(), href: account.href(Page::Services) },
             ]
-            aside=aside.into_any()
+            aside=aside.into_markup()
         >
             {move || actions()}
         </PageHeader>
-        <Tabs label=t().parts_of_service tabs current=Signal::derive(place) />
+        <Tabs label=t().parts_of_service tabs current=derive(place) />
         <Loaded query=service let:current>
             {move || {
                 current
@@ -76,18 +78,16 @@ pub(crate) fn ServicePage(name: String) -> impl IntoView {
                     .map(|error| view! { <FailureNote error=EdgeError::from(error) /> })
             }}
             {move || match tab.get() {
-                ServiceTab::Summary => view! { <Summary service=current /> }.into_any(),
-                ServiceTab::Metrics => view! { <Metrics service=current /> }.into_any(),
-                ServiceTab::TryIt => view! { <TryIt service=current /> }.into_any(),
+                ServiceTab::Summary => view! { <Summary service=current /> },
+                ServiceTab::Metrics => view! { <Metrics service=current /> },
+                ServiceTab::TryIt => view! { <TryIt service=current /> },
                 ServiceTab::Deployments => {
                     view! { <Deployments service=current changed=move |()| service.refetch() /> }
-                        .into_any()
                 }
-                ServiceTab::Keys => view! { <Keys service=current /> }.into_any(),
-                ServiceTab::Records => view! { <Records service=current /> }.into_any(),
+                ServiceTab::Keys => view! { <Keys service=current /> },
+                ServiceTab::Records => view! { <Records service=current /> },
                 ServiceTab::Settings => {
                     view! { <Settings service=current changed=move |()| service.refetch() /> }
-                        .into_any()
                 }
             }}
         </Loaded>
@@ -134,7 +134,7 @@ fn Summary(service: Known<Service>) -> impl IntoView {
             </KeyValues>
         }
     };
-    let uri = Memo::new(move |_| service.with(|service| service.scoring_uri.clone()));
+    let uri = memo(move || service.with(|service| service.scoring_uri.clone()));
     let address = move || {
         uri.get().map(|uri| {
             let swagger = uri.replace("/score", "/swagger.json");

@@ -12,6 +12,8 @@ use crate::{
     components::{
         Button, ButtonKind, ConfirmDialog, Empty, Glyph, Loaded, Moment, Panel, Table, use_toasts,
     },
+    markup::view,
+    react::memo,
     route::Page,
     text::{fill, t},
 };
@@ -26,7 +28,7 @@ pub(super) fn Deployments(
 ) -> impl IntoView {
     let account = use_account();
     // Fetched again whenever the service becomes another one.
-    let mark = Memo::new(move |_| service.with(|it| (it.id, it.updated_at.clone(), it.state)));
+    let mark = memo(move || service.with(|it| (it.id, it.updated_at.clone(), it.state)));
     let client = account.client.clone();
     let deployments = Query::new(move || {
         let id = mark.with(|(id, ..)| id.to_string());
@@ -133,8 +135,7 @@ pub(super) fn Deployments(
                                     title=t().deployments_empty
                                     hint=t().deployments_empty_hint
                                 />
-                            }
-                                .into_any();
+                            };
                         }
                         let row = row.clone();
                         view! {
@@ -146,7 +147,6 @@ pub(super) fn Deployments(
                     row
                 />
                         }
-                            .into_any()
                     }
                 }
             </Loaded>

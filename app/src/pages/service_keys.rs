@@ -11,6 +11,8 @@ use crate::{
         Button, ButtonKind, ConfirmDialog, Empty, Glyph, KeyValue, KeyValues, Loaded, Panel,
         Secret, use_toasts,
     },
+    markup::view,
+    react::{derive, memo},
     text::{fill, t},
 };
 
@@ -28,10 +30,9 @@ pub(super) async fn fetch_keys(client: AccountClient, id: String) -> Result<Show
 pub(super) fn Keys(service: Known<Service>) -> impl IntoView {
     let account = use_account();
     if !account.may_read_keys() {
-        return view! { <Empty glyph=Glyph::Key title=t().keys_forbidden hint=t().keys_forbidden_hint /> }
-            .into_any();
+        return view! { <Empty glyph=Glyph::Key title=t().keys_forbidden hint=t().keys_forbidden_hint /> };
     }
-    let id = Memo::new(move |_| service.with(|it| it.id.to_string()));
+    let id = memo(move || service.with(|it| it.id.to_string()));
     let client = account.client.clone();
     let keys = Query::new(move || fetch_keys(client.clone(), id.get()));
     view! {
@@ -45,7 +46,6 @@ pub(super) fn Keys(service: Known<Service>) -> impl IntoView {
             </Loaded>
         </Panel>
     }
-    .into_any()
 }
 
 #[component]
@@ -62,7 +62,7 @@ fn OneKey(
         KeyType::Primary => t().primary_key,
         KeyType::Secondary => t().secondary_key,
     };
-    let value = Signal::derive(move || {
+    let value = derive(move || {
         shown.with(|ShownKeys(keys)| match which {
             KeyType::Primary => keys.primary_key.clone(),
             KeyType::Secondary => keys.secondary_key.clone(),

@@ -10,7 +10,9 @@ use crate::{
     api::{Known, Query},
     app::use_account,
     components::{Loaded, Panel},
+    markup::{IntoMarkup as _, view},
     navigation::use_navigation,
+    react::memo,
     recent::{Recent, Subject},
     route::{Page, ServiceTab},
     text::t,
@@ -67,12 +69,12 @@ impl Range {
 pub(super) fn Metrics(service: Known<Service>) -> impl IntoView {
     let account = use_account();
     let asked = use_navigation().query("range");
-    let range = Memo::new(move |_| {
+    let range = memo(move || {
         let asked = asked.get();
         let known = Range::ALL.into_iter().find(|range| Some(range.name()) == asked.as_deref());
         known.unwrap_or(Range::Live)
     });
-    let name = Memo::new(move |_| service.with(|service| service.name.clone()));
+    let name = memo(move || service.with(|service| service.name.clone()));
     let here = account.href(Page::Service(name.get_untracked(), ServiceTab::Metrics));
     let links = Range::ALL
         .into_iter()
@@ -85,8 +87,8 @@ pub(super) fn Metrics(service: Known<Service>) -> impl IntoView {
     let charts = move || {
         let name = name.get();
         match range.get().history() {
-            None => view! { <Live name /> }.into_any(),
-            Some((timespan, every)) => view! { <History name timespan every /> }.into_any(),
+            None => view! { <Live name /> },
+            Some((timespan, every)) => view! { <History name timespan every /> },
         }
     };
     let ranges = view! {
@@ -94,7 +96,7 @@ pub(super) fn Metrics(service: Known<Service>) -> impl IntoView {
             <ul>{links}</ul>
         </nav>
     };
-    view! { <Panel id="metrics" title=t().metrics actions=ranges.into_any()>{move || charts()}</Panel> }
+    view! { <Panel id="metrics" title=t().metrics actions=ranges.into_markup()>{move || charts()}</Panel> }
 }
 
 #[component]
@@ -124,7 +126,7 @@ fn History(name: String, timespan: &'static str, every: Duration) -> impl IntoVi
         view! {
             <Loaded query=history let:history>
                 {
-                    let data = Memo::new(move |_| {
+                    let data = memo(move || {
                         history.with(|history| subject.of_history(history, milliseconds))
                     });
                     view! { <SubjectChart subject data=data.into() history=true /> }

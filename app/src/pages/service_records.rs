@@ -12,13 +12,15 @@ use crate::{
         ButtonKind, Empty, Glyph, LinkButton, Loaded, Moment, Panel, StateBadge, Table, Tone,
     },
     format::{bytes, count, duration},
+    markup::view,
+    react::memo,
     text::t,
 };
 
 /// The three lists.
 #[component]
 pub(super) fn Records(service: Known<Service>) -> impl IntoView {
-    let id = Memo::new(move |_| service.with(|it| it.id.to_string()));
+    let id = memo(move || service.with(|it| it.id.to_string()));
     view! {
         <Log id />
         <Traces id />
@@ -60,8 +62,7 @@ fn Log(id: Memo<String>) -> impl IntoView {
                     if rows.with(Vec::is_empty) {
                         return view! {
                             <Empty glyph=Glyph::Clock title=t().log_empty hint=t().log_empty_hint />
-                        }
-                            .into_any();
+                        };
                     }
                     view! {
                         <Table
@@ -72,7 +73,6 @@ fn Log(id: Memo<String>) -> impl IntoView {
                             row
                         />
                     }
-                        .into_any()
                 }}
             </Loaded>
         </Panel>
@@ -111,8 +111,7 @@ fn Traces(id: Memo<String>) -> impl IntoView {
                                 title=t().traces_empty
                                 hint=t().traces_empty_hint
                             />
-                        }
-                            .into_any();
+                        };
                     }
                     view! {
                         <Table
@@ -131,7 +130,6 @@ fn Traces(id: Memo<String>) -> impl IntoView {
                             row
                         />
                     }
-                        .into_any()
                 }}
             </Loaded>
         </Panel>
@@ -180,8 +178,7 @@ fn Collected(id: Memo<String>) -> impl IntoView {
                                     title=t().collected_empty
                                     hint=t().collected_empty_hint
                                 />
-                            }
-                                .into_any();
+                            };
                         }
                         view! {
                             <Table
@@ -198,7 +195,6 @@ fn Collected(id: Memo<String>) -> impl IntoView {
                                 row=row.clone()
                             />
                         }
-                            .into_any()
                     }
                 }
             </Loaded>

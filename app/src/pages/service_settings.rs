@@ -9,6 +9,8 @@ use crate::{
     api::{EdgeError, Known},
     app::use_account,
     components::{Button, ButtonKind, FailureNote, Panel, use_toasts},
+    markup::view,
+    react::{derive, memo},
     settings::Draft,
     text::t,
 };
@@ -28,7 +30,7 @@ pub(super) fn Settings(
     let fields = SettingsFields::new(before.get_untracked());
     let busy = RwSignal::new(false);
     let failure = RwSignal::new(None::<EdgeError>);
-    let request = Memo::new(move |_| before.with(|before| fields.request(before)));
+    let request = memo(move || before.with(|before| fields.request(before)));
     let unchanged = move || {
         busy.get() || request.get().is_none_or(|request| request == ServiceUpdateRequest::default())
     };
@@ -73,7 +75,7 @@ pub(super) fn Settings(
                                     kind=ButtonKind::Primary
                                     submit=true
                                     busy
-                                    disabled=Signal::derive(unchanged)
+                                    disabled=derive(unchanged)
                                 />
                             </div>
                         }

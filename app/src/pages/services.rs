@@ -15,7 +15,9 @@ use crate::{
     components::{
         ButtonKind, Empty, Glyph, LinkButton, Loaded, Moment, PageHeader, SearchBox, Table,
     },
+    markup::{IntoMarkup as _, view},
     navigation::use_navigation,
+    react::memo,
     route::{Page, ServiceTab},
     text::t,
 };
@@ -52,15 +54,15 @@ pub(crate) fn ServicesPage() -> impl IntoView {
 #[component]
 pub(crate) fn ServiceRows(services: Known<Vec<Service>>) -> impl IntoView {
     let search = use_navigation().query("search");
-    let empty = Memo::new(move |_| services.with(Vec::is_empty));
-    let rows = Memo::new(move |_| {
+    let empty = memo(move || services.with(Vec::is_empty));
+    let rows = memo(move || {
         let wanted = search.get().unwrap_or_default().to_ascii_lowercase();
         services.with(|all| {
             all.iter().filter(|service| service.name.contains(&wanted)).cloned().collect::<Vec<_>>()
         })
     });
     let href = use_account().href(Page::Deploy);
-    move || {
+    let content = move || {
         if empty.get() {
             let href = href.clone();
             view! {
@@ -68,7 +70,6 @@ pub(crate) fn ServiceRows(services: Known<Vec<Service>>) -> impl IntoView {
                     <LinkButton label=t().deploy href icon=Glyph::Rocket kind=ButtonKind::Primary />
                 </Empty>
             }
-            .into_any()
         } else {
             view! {
                 <Show
@@ -101,9 +102,9 @@ pub(crate) fn ServiceRows(services: Known<Vec<Service>>) -> impl IntoView {
                     />
                 </Show>
             }
-            .into_any()
         }
-    }
+    };
+    content.into_markup()
 }
 
 #[component]
@@ -112,10 +113,10 @@ fn ServiceRow(service: Service) -> impl IntoView {
     let href = account.href(Page::Service(service.name.clone(), ServiceTab::Summary));
     let try_it = account.href(Page::Service(service.name.clone(), ServiceTab::TryIt));
     let image = service.image.map_or_else(
-        || ().into_any(),
+        || ().into_markup(),
         |image| {
             let href = account.href(Page::Image(image.id));
-            view! { <a href=href>{format!("{} v{}", image.name, image.version)}</a> }.into_any()
+            view! { <a href=href>{format!("{} v{}", image.name, image.version)}</a> }
         },
     );
     let failed =

@@ -5,6 +5,8 @@ use shared::ServiceUpdateRequest;
 
 use crate::{
     components::{CheckField, Field},
+    markup::view,
+    react::derive,
     settings::{Broken, Draft, at_least_one, per_cent, quantity, whole},
     text::t,
 };
@@ -81,12 +83,11 @@ fn rule(broken: Broken) -> String {
 #[component]
 pub(super) fn SettingsForm(fields: SettingsFields) -> impl IntoView {
     let check = |value: RwSignal<String>, read: fn(&str) -> Result<Option<u32>, Broken>| {
-        Signal::derive(move || value.with(|text| read(text).err().map(rule)))
+        derive(move || value.with(|text| read(text).err().map(rule)))
     };
-    let check_quantity = |value: RwSignal<String>| {
-        Signal::derive(move || value.with(|text| quantity(text).err().map(rule)))
-    };
-    let bounds = Signal::derive(move || fields.draft().scaler_error().map(rule));
+    let check_quantity =
+        |value: RwSignal<String>| derive(move || value.with(|text| quantity(text).err().map(rule)));
+    let bounds = derive(move || fields.draft().scaler_error().map(rule));
     let replicas_error = check(fields.replicas, whole);
     let target_error = check(fields.target_utilization, per_cent);
     let refresh_error = check(fields.refresh_seconds, at_least_one);
@@ -102,7 +103,6 @@ pub(super) fn SettingsForm(fields: SettingsFields) -> impl IntoView {
                     <Field id="refresh" label=t().refresh_seconds value=fields.refresh_seconds placeholder="1" error=refresh_error />
                 </div>
             }
-            .into_any()
         } else {
             view! {
                 <Field
@@ -114,7 +114,6 @@ pub(super) fn SettingsForm(fields: SettingsFields) -> impl IntoView {
                     error=replicas_error
                 />
             }
-            .into_any()
         }
     };
     view! {

@@ -13,7 +13,9 @@ use crate::{
     components::{
         Button, ButtonKind, FailureNote, Field, LanguageChoice, Mark, PageHeader, ThemeChoice,
     },
+    markup::view,
     navigation::use_navigation,
+    react::derive,
     route::safe_return,
     text::t,
 };
@@ -57,12 +59,12 @@ pub(crate) fn SignInPage() -> impl IntoView {
     let refusal = move || {
         failure.get().map(|error| match (by_link.get(), error.failure) {
             (true, Failure::SignedOut) => {
-                view! { <p class="note note-bad" role="alert">{t().link_used}</p> }.into_any()
+                view! { <p class="note note-bad" role="alert">{t().link_used}</p> }
             }
             (false, Failure::SignedOut) => {
-                view! { <p class="note note-bad" role="alert">{t().secret_wrong}</p> }.into_any()
+                view! { <p class="note note-bad" role="alert">{t().secret_wrong}</p> }
             }
-            _ => view! { <FailureNote error /> }.into_any(),
+            _ => view! { <FailureNote error /> },
         })
     };
     view! {
@@ -98,7 +100,7 @@ pub(crate) fn SignInPage() -> impl IntoView {
                         kind=ButtonKind::Primary
                         submit=true
                         busy=busy
-                        disabled=Signal::derive(incomplete)
+                        disabled=derive(incomplete)
                     />
                 </form>
                 <p class="fine">{t().sign_in_help}</p>

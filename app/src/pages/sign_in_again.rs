@@ -7,6 +7,7 @@ use super::sign_in::credentials;
 use crate::{
     api::{EdgeClient, EdgeError, Failure},
     components::{Button, ButtonKind, FailureNote, Field},
+    markup::view,
     react::react,
     text::t,
 };
@@ -52,9 +53,9 @@ pub(crate) fn SignInAgain() -> impl IntoView {
     let refusal = move || {
         failure.get().map(|error| match error.failure {
             Failure::SignedOut => {
-                view! { <p class="note note-bad" role="alert">{t().secret_wrong}</p> }.into_any()
+                view! { <p class="note note-bad" role="alert">{t().secret_wrong}</p> }
             }
-            _ => view! { <FailureNote error /> }.into_any(),
+            _ => view! { <FailureNote error /> },
         })
     };
     view! {

@@ -5,6 +5,7 @@ use shared::{Dim, Label, Signature, TensorSpec, UnsupportedOperator};
 
 use crate::{
     components::{Badge, Empty, Glyph, Icon, Table},
+    markup::view,
     text::{fill, t},
 };
 

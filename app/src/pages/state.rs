@@ -5,6 +5,7 @@ use shared::{OperationState, OperationType};
 
 use crate::{
     components::{Cell, Glyph, StateBadge, Tone},
+    markup::view,
     text::t,
 };
 

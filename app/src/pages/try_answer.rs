@@ -12,7 +12,8 @@ use crate::{
     components::{
         Button, ButtonKind, CodeBlock, FailureNote, Glyph, Panel, StateBadge, Table, Tone,
     },
-    format::{decimal, duration},
+    format::{decimal, duration, fixed},
+    markup::{IntoMarkup as _, Markup, view},
     sample::{ClassChance, chances, readable},
     text::{fill, t},
 };
@@ -51,8 +52,8 @@ pub(super) fn LastAnswer(signature: StoredValue<Signature>, attempt: Attempt) ->
     view! {
         <div aria-live="polite">
             {move || match attempt.answer.get() {
-                None => view! { <p class="fine">{t().no_answer_yet}</p> }.into_any(),
-                Some(Err(error)) => view! { <FailureNote error /> }.into_any(),
+                None => view! { <p class="fine">{t().no_answer_yet}</p> },
+                Some(Err(error)) => view! { <FailureNote error /> },
                 Some(Ok(answer)) => {
                     let bars = signature.with_value(|it| chances(it, &answer.body));
                     shown(answer, bars)
@@ -63,7 +64,7 @@ pub(super) fn LastAnswer(signature: StoredValue<Signature>, attempt: Attempt) ->
 }
 
 /// Status, time, probabilities where there are some, and the answer as it came.
-fn shown(answer: ScoreAnswer, bars: Option<Vec<ClassChance>>) -> AnyView {
+fn shown(answer: ScoreAnswer, bars: Option<Vec<ClassChance>>) -> Markup {
     let good = (200..300).contains(&answer.status);
     let (tone, glyph) = if good { (Tone::Good, Glyph::Check) } else { (Tone::Bad, Glyph::Warning) };
     let label = fill(t().status, &[("status", &answer.status.to_string())]);
@@ -77,11 +78,10 @@ fn shown(answer: ScoreAnswer, bars: Option<Vec<ClassChance>>) -> AnyView {
         {bars.map(chance_bars)}
         <CodeBlock text=body label=t().answer_body />
     }
-    .into_any()
 }
 
-fn chance_bars(bars: Vec<ClassChance>) -> AnyView {
-    let rows: Vec<AnyView> = bars
+fn chance_bars(bars: Vec<ClassChance>) -> Markup {
+    let rows: Vec<Markup> = bars
         .into_iter()
         .map(|bar| {
             let percent = format!("{} %", decimal(bar.chance * 100.0, 2));
@@ -90,13 +90,12 @@ fn chance_bars(bars: Vec<ClassChance>) -> AnyView {
                 <li>
                     <span>{label.clone()}</span>
                     <span class="number">{percent}</span>
-                    <progress max="1" value=bar.chance.to_string() aria-label=label></progress>
+                    <progress max="1" value=fixed(bar.chance, 6) aria-label=label></progress>
                 </li>
             }
-            .into_any()
         })
         .collect();
-    view! { <ul class="chances">{rows}</ul> }.into_any()
+    view! { <ul class="chances">{rows}</ul> }
 }
 
 /// Earlier calls, each of which can be taken up again.
@@ -130,7 +129,7 @@ pub(super) fn History(
             </tr>
         }
     };
-    move || {
+    let content = move || {
         let any = attempt.history.with(|history| !history.is_empty());
         any.then(|| {
             view! {
@@ -145,7 +144,8 @@ pub(super) fn History(
                 </Panel>
             }
         })
-    }
+    };
+    content.into_markup()
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use crate::{
     api::{Known, Query},
     app::use_account,
     components::{CodeBlock, Panel},
+    markup::{Markup, view},
+    react::{derive, memo},
     sample::{CodeLanguage, code},
     text::t,
 };
@@ -24,14 +26,14 @@ pub(super) fn Code(
 ) -> impl IntoView {
     let account = use_account();
     let origin = window().location().origin().unwrap_or_default();
-    let url = Memo::new(move |_| {
+    let url = memo(move || {
         service
             .with(|it| it.scoring_uri.clone())
             .filter(|uri| uri.contains("://"))
             .unwrap_or_else(|| format!("{origin}{}", path.get()))
     });
     let language = RwSignal::new(CodeLanguage::Curl);
-    let id = Memo::new(move |_| service.with(|it| it.id.to_string()));
+    let id = memo(move || service.with(|it| it.id.to_string()));
     let may_read = account.may_read_keys();
     let keys = may_read.then(|| {
         let client = account.client;
@@ -41,9 +43,9 @@ pub(super) fn Code(
         let keys = keys.and_then(|keys| keys.get());
         keys.map_or_else(|| HIDDEN_KEY.to_owned(), |keys| keys.0.primary_key)
     };
-    let shown = Signal::derive(move || code(language.get(), &url.get(), HIDDEN_KEY, &text.get()));
-    let copied = Signal::derive(move || code(language.get(), &url.get(), &key(), &text.get()));
-    let buttons: Vec<AnyView> = CodeLanguage::ALL
+    let shown = derive(move || code(language.get(), &url.get(), HIDDEN_KEY, &text.get()));
+    let copied = derive(move || code(language.get(), &url.get(), &key(), &text.get()));
+    let buttons: Vec<Markup> = CodeLanguage::ALL
         .into_iter()
         .map(|it| {
             let pressed = move || if language.get() == it { "true" } else { "false" };
@@ -52,7 +54,6 @@ pub(super) fn Code(
                     {it.name()}
                 </button>
             }
-            .into_any()
         })
         .collect();
     view! {

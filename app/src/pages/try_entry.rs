@@ -10,7 +10,8 @@ use shared::Signature;
 use super::try_it::Attempt;
 use crate::{
     components::{Field, Panel, TextArea},
-    react::react,
+    markup::{IntoMarkup as _, Markup, view},
+    react::{derive, memo, react},
     sample::{
         BadTable, BadValue, Column, columns, document, document_of_table, example_document,
         read_value, readable,
@@ -60,7 +61,7 @@ pub(super) fn Entry(
     attempt.text.set(example.map_or_else(|| r#"{"data": []}"#.to_owned(), |it| readable(&it)));
     mode.set(if has_form { EntryMode::Form } else { EntryMode::Json });
 
-    let from_form = Memo::new(move |_| {
+    let from_form = memo(move || {
         let cells = filled.get_value();
         let values: Result<Vec<Value>, BadValue> = cells
             .iter()
@@ -70,7 +71,7 @@ pub(super) fn Entry(
         values.ok().map(|values| signature.with_value(|it| document(it, &columns, &values)))
     });
     let pasted = RwSignal::new(String::new());
-    let from_table = Memo::new(move |_| {
+    let from_table = memo(move || {
         let columns: Vec<Column> = filled.get_value().into_iter().map(|it| it.column).collect();
         let one_input = signature.with_value(|it| it.inputs.len() == 1);
         pasted.with(|text| document_of_table(&columns, one_input, text))
@@ -93,7 +94,7 @@ pub(super) fn Entry(
             EntryMode::Json => attempt.document.with(Result::is_err),
         });
     });
-    let json_error = Signal::derive(move || {
+    let json_error = derive(move || {
         let problem = attempt.document.with(|document| document.clone().err());
         problem.map(|why| fill(t().not_json, &[("why", &why)]))
     });
@@ -102,7 +103,7 @@ pub(super) fn Entry(
         EntryMode::Table => {
             let names: Vec<String> =
                 filled.get_value().into_iter().map(|cell| cell.column.name).collect();
-            let error = Signal::derive(move || {
+            let error = derive(move || {
                 let spoken = pasted.with(|text| !text.trim().is_empty());
                 from_table.get().err().filter(|_| spoken).map(table_rule)
             });
@@ -117,7 +118,6 @@ pub(super) fn Entry(
                     mono=true
                 />
             }
-            .into_any()
         }
         EntryMode::Json => view! {
             {too_long.then(|| view! { <p class="fine">{t().too_long_hint}</p> })}
@@ -129,11 +129,10 @@ pub(super) fn Entry(
                 rows=12
                 mono=true
             />
-        }
-        .into_any(),
+        },
     };
     let ways = [(EntryMode::Form, t().form), (EntryMode::Table, "CSV"), (EntryMode::Json, "JSON")];
-    let buttons: Vec<AnyView> = ways
+    let buttons: Vec<Markup> = ways
         .into_iter()
         .map(|(way, label)| {
             let pressed = move || if mode.get() == way { "true" } else { "false" };
@@ -142,14 +141,13 @@ pub(super) fn Entry(
                     {label}
                 </button>
             }
-            .into_any()
         })
         .collect();
     let switch = has_form.then(|| {
         view! { <div class="switch" role="group" aria-label=t().how_to_enter>{buttons}</div> }
     });
     view! {
-        <Panel id="request" title=t().request actions=switch.into_any()>
+        <Panel id="request" title=t().request actions=switch.into_markup()>
             {move || editor()}
             <div class="actions">{children()}</div>
         </Panel>
@@ -157,13 +155,13 @@ pub(super) fn Entry(
 }
 
 /// One field per column.
-fn cells_view(cells: Vec<Cell>) -> AnyView {
-    let fields: Vec<AnyView> = cells
+fn cells_view(cells: Vec<Cell>) -> Markup {
+    let fields: Vec<Markup> = cells
         .into_iter()
         .enumerate()
         .map(|(place, cell)| {
             let (column, value) = (cell.column.clone(), cell.value);
-            let error = Signal::derive(move || cell.error().map(|bad| rule(bad).to_owned()));
+            let error = derive(move || cell.error().map(|bad| rule(bad).to_owned()));
             view! {
                 <Field
                     id=format!("value-{place}")
@@ -174,10 +172,9 @@ fn cells_view(cells: Vec<Cell>) -> AnyView {
                     mono=true
                 />
             }
-            .into_any()
         })
         .collect();
-    view! { <div class="cells">{fields}</div> }.into_any()
+    view! { <div class="cells">{fields}</div> }
 }
 
 fn rule(bad: BadValue) -> &'static str {

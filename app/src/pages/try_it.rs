@@ -18,6 +18,8 @@ use crate::{
     api::{EdgeClient, EdgeError, Known, Query, ScoreAnswer, same_origin},
     app::use_account,
     components::{Button, ButtonKind, Glyph, Loaded, Panel},
+    markup::view,
+    react::{derive, memo},
     text::t,
 };
 
@@ -25,7 +27,7 @@ use crate::{
 #[component]
 pub(super) fn TryIt(service: Known<Service>) -> impl IntoView {
     let client = use_account().client;
-    let image = Memo::new(move |_| service.with(|it| it.image_id));
+    let image = memo(move || service.with(|it| it.image_id));
     let signature = Query::new(move || client.clone().image_signature(image.get()));
     view! {
         <Loaded query=signature let:signature>
@@ -51,7 +53,7 @@ fn Call(service: Known<Service>, signature: Signature) -> impl IntoView {
     let text = RwSignal::new(String::new());
     let attempt = Attempt {
         text,
-        document: Memo::new(move |_| {
+        document: memo(move || {
             text.with(|text| serde_json::from_str(text).map_err(|error| error.to_string()))
         }),
         answer: RwSignal::new(None),
@@ -61,7 +63,7 @@ fn Call(service: Known<Service>, signature: Signature) -> impl IntoView {
     let unready = RwSignal::new(false);
     let mode = RwSignal::new(EntryMode::Form);
     let busy = RwSignal::new(false);
-    let path = Memo::new(move |_| {
+    let path = memo(move || {
         service.with(|it| {
             it.scoring_uri.as_deref().map_or_else(|| paths::score(&it.name), same_origin)
         })
@@ -92,7 +94,7 @@ fn Call(service: Known<Service>, signature: Signature) -> impl IntoView {
                             kind=ButtonKind::Primary
                             submit=true
                             busy
-                            disabled=Signal::derive(move || unready.get())
+                            disabled=derive(move || unready.get())
                         />
                     </Entry>
                 </form>

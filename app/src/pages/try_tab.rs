@@ -13,6 +13,8 @@ use crate::{
     components::{Button, CodeBlock, Glyph, KeyValue, KeyValues, Panel, StateBadge, Tone},
     format::{bytes, duration, exponent},
     guest::{Guest, GuestAnswer, GuestError, Unfit, difference},
+    markup::{IntoMarkup as _, Markup, view},
+    react::derive,
     sample::readable,
     text::{fill, t},
 };
@@ -66,8 +68,8 @@ pub(super) fn InThisTab(
         });
     };
     let shown = move || match ran.get() {
-        None => ().into_any(),
-        Some(Err(why)) => view! { <p class="note note-bad" role="alert">{why}</p> }.into_any(),
+        None => ().into_markup(),
+        Some(Err(why)) => view! { <p class="note note-bad" role="alert">{why}</p> },
         Some(Ok(ran)) => beside(ran, attempt),
     };
     view! {
@@ -77,7 +79,7 @@ pub(super) fn InThisTab(
                 label=t().run_here
                 icon=Glyph::Chip
                 busy
-                disabled=Signal::derive(move || attempt.document.with(Result::is_err))
+                disabled=derive(move || attempt.document.with(Result::is_err))
                 on_press=run
             />
             <div aria-live="polite">{move || shown()}</div>
@@ -86,11 +88,11 @@ pub(super) fn InThisTab(
 }
 
 /// Both answers' times, and how far they are apart.
-fn beside(ran: Ran, attempt: Attempt) -> AnyView {
+fn beside(ran: Ran, attempt: Attempt) -> Markup {
     let here = Duration::from_secs_f64((ran.answer.milliseconds / 1000.0).max(0.0));
     let server = move || {
         let answer = attempt.answer.get()?.ok()?;
-        Some(view! { <KeyValue name=t().server_took>{duration(answer.took)}</KeyValue> }.into_any())
+        Some(view! { <KeyValue name=t().server_took>{duration(answer.took)}</KeyValue> })
     };
     let document = ran.answer.document.clone();
     let agreement = move || {
@@ -104,7 +106,7 @@ fn beside(ran: Ran, attempt: Attempt) -> AnyView {
         } else {
             fill(t().apart, &[("by", &exponent(apart))])
         };
-        Some(view! { <p class="answer-line"><StateBadge tone glyph label /></p> }.into_any())
+        Some(view! { <p class="answer-line"><StateBadge tone glyph label /></p> })
     };
     view! {
         <div class="tab-answer">
@@ -117,7 +119,6 @@ fn beside(ran: Ran, attempt: Attempt) -> AnyView {
             <CodeBlock text=readable(&ran.answer.document) label=t().answer_body />
         </div>
     }
-    .into_any()
 }
 
 fn words(error: GuestError) -> String {

@@ -182,10 +182,13 @@ fn drawn_box(
             on:click=move |_| chosen.set(Some(place))
             on:keydown=press
         >
+            <title>{format!("{} {}", node.title, node.sub)}</title>
             <rect width=fixed(WIDTH, 0) height=fixed(HEIGHT, 0) rx="8" />
-            // Both lines together are the button's name; whole names are in the details and in the table.
-            <text x="12" y="19" class="graph-title">{cut(&node.title, 22)} " "</text>
-            <text x="12" y="35" class="graph-sub">{cut(&node.sub, 27)}</text>
+            // A wide font is cut off at the edge of the box; the title has the whole names.
+            <svg width=fixed(WIDTH - 6.0, 0) height=fixed(HEIGHT, 0)>
+                <text x="12" y="19" class="graph-title">{cut(&node.title, 22)}</text>
+                <text x="12" y="35" class="graph-sub">{cut(&node.sub, 27)}</text>
+            </svg>
         </g>
     }
 }

@@ -41,11 +41,12 @@ impl Lines {
         if highest <= 0.0 { 1.0 } else { highest * (1.0 + HEADROOM) }
     }
 
-    /// Round values for the axis, without 0.
-    pub(crate) fn value_ticks(&self) -> Vec<f64> {
+    /// Round values for the axis, without 0; of what is counted only whole ones.
+    pub(crate) fn value_ticks(&self, counted: bool) -> Vec<f64> {
         let top = self.top();
-        let ticks = RangedCoordf64::from(0.0..top).key_points(BoldPoints(6));
-        ticks.into_iter().filter(|tick| *tick > 0.0 && *tick <= top).collect()
+        let ticks = RangedCoordf64::from(0.0..top).key_points(BoldPoints(6)).into_iter();
+        let whole = |tick: &f64| !counted || (tick - tick.round()).abs() < 1e-9;
+        ticks.filter(|tick| *tick > 0.0 && *tick <= top && whole(tick)).collect()
     }
 
     /// Where a moment lies on the time axis, from 0 to 1.
@@ -187,12 +188,21 @@ mod tests {
     fn the_value_axis_has_a_few_round_ticks_below_its_top() {
         for highest in [0.003, 0.8, 7.0, 43.0, 1_234.0, 61_572.0] {
             let lines = lines(&[Some(0.0), Some(highest)]);
-            let ticks = lines.value_ticks();
+            let ticks = lines.value_ticks(false);
             assert!((2..=6).contains(&ticks.len()), "{highest}: {ticks:?}");
             assert!(ticks.iter().all(|tick| *tick > 0.0 && *tick <= lines.top()), "{ticks:?}");
             assert!(lines.up(highest) < 1.0);
         }
         assert_eq!(lines(&[]).top(), 1.0);
+    }
+
+    #[test]
+    fn what_is_counted_has_whole_ticks() {
+        let ticks = |highest| lines(&[Some(highest)]).value_ticks(true);
+
+        assert_eq!(ticks(1.0), [1.0]);
+        assert_eq!(ticks(3.0), [1.0, 2.0, 3.0]);
+        assert!(ticks(400.0).len() >= 2);
     }
 
     #[test]

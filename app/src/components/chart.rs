@@ -32,6 +32,9 @@ pub(crate) fn Chart(
     /// Fills the area below the first line.
     #[prop(optional)]
     filled: bool,
+    /// Whether there are only whole values.
+    #[prop(optional)]
+    counted: bool,
 ) -> impl IntoView {
     let plot = NodeRef::<html::Div>::new();
     let cursor = RwSignal::new(None::<usize>);
@@ -113,7 +116,7 @@ pub(crate) fn Chart(
         .collect_view();
     let grid = move || {
         data.with(|data| {
-            let across = data.value_ticks().into_iter().map(|tick| {
+            let across = data.value_ticks(counted).into_iter().map(|tick| {
                 format!("M0 {}H{}", fixed((1.0 - data.up(tick)) * HEIGHT, 2), fixed(WIDTH, 0))
             });
             across.collect::<String>()
@@ -121,7 +124,7 @@ pub(crate) fn Chart(
     };
     let value_axis = move || {
         data.with(|data| {
-            let ticks = data.value_ticks().into_iter();
+            let ticks = data.value_ticks(counted).into_iter();
             ticks
                 .map(|tick| {
                     let bottom = percent(data.up(tick));

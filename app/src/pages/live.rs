@@ -67,8 +67,8 @@ pub(super) fn SubjectChart(
     if history && subject == Subject::Capacity {
         lines.truncate(1);
     }
-    let (unit, filled) = (subject.unit(), subject == Subject::Traffic);
-    view! { <Chart label lines unit data filled /> }
+    let (filled, counted) = (subject == Subject::Traffic, subject == Subject::Capacity);
+    view! { <Chart label lines unit=subject.unit() data filled counted /> }
 }
 
 /// Charts over live seconds, and a word when they do not come.

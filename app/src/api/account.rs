@@ -51,22 +51,29 @@ impl AccountClient {
 
     /// Every row of a list, following `nextLink`, up to `limit`.
     pub(super) fn all<T: DeserializeOwned>(&self, path: String, limit: usize) -> Reading<Vec<T>> {
-        Reading::new(all_rows(self.edge, versioned(&path), limit), made)
+        Reading::new(joined(self.edge, versioned(&path), limit), |page| made(&page["value"]))
     }
 }
 
-fn all_rows(edge: EdgeClient, path: String, limit: usize) -> Pending<Value> {
+/// A list as one page: `nextLink` is followed until there are `limit` rows, and stays where it leads
+/// to more.
+pub(super) fn joined(edge: EdgeClient, path: String, limit: usize) -> Pending<Value> {
     Box::pin(async move {
-        let mut next = Some(path);
+        let mut next = path;
         let mut rows = Vec::new();
-        while let Some(path) = next.filter(|_| rows.len() < limit) {
-            let mut page: Map<String, Value> = edge.get(path).await?;
+        loop {
+            let mut page: Map<String, Value> = edge.get(next).await?;
             if let Some(Value::Array(more)) = page.remove("value") {
                 rows.extend(more);
             }
-            next = page.get("nextLink").and_then(Value::as_str).map(same_origin);
+            match page.get("nextLink").and_then(Value::as_str) {
+                Some(link) if rows.len() < limit => next = same_origin(link),
+                _ => {
+                    page.insert("value".to_owned(), Value::Array(rows));
+                    return Ok(Value::Object(page));
+                }
+            }
         }
-        Ok(Value::Array(rows))
     })
 }
 

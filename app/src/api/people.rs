@@ -7,10 +7,10 @@ use shared::{
 };
 
 use super::{
-    account::same_origin,
+    account::joined,
     client::{Call, EdgeClient},
-    failure::EdgeError,
     pending::{Pending, Reading},
+    read::made,
 };
 
 impl EdgeClient {
@@ -44,22 +44,10 @@ impl EdgeClient {
         self.tell_only(call)
     }
 
-    /// The newest entries that hold a text, and whether there are older ones.
-    pub(crate) async fn audit(
-        self,
-        search: String,
-        entries: usize,
-    ) -> Result<(Vec<AuditEntry>, bool), EdgeError> {
+    /// The newest entries that hold a text; it has a link where there are older ones.
+    pub(crate) fn audit(self, search: String, entries: usize) -> Reading<Page<AuditEntry>> {
         let count = entries.min(1000);
-        let mut next = format!("{}?count={count}&search={}", paths::AUDIT, paths::encode(&search));
-        let mut rows = Vec::new();
-        loop {
-            let page: Page<AuditEntry> = self.get(next).await?;
-            rows.extend(page.value);
-            match page.next_link {
-                Some(link) if rows.len() < entries => next = same_origin(&link),
-                more => return Ok((rows, more.is_some())),
-            }
-        }
+        let path = format!("{}?count={count}&search={}", paths::AUDIT, paths::encode(&search));
+        Reading::new(joined(self, path, entries), made)
     }
 }

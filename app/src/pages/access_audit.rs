@@ -28,8 +28,8 @@ pub(super) fn Audit() -> impl IntoView {
         <div class="list-bar"><SearchBox label=t().search_audit /></div>
         <Loaded query=log let:log>
             {
-                let any = memo(move || log.with(|(rows, _)| !rows.is_empty()));
-                let more = memo(move || log.with(|(_, more)| *more));
+                let any = memo(move || log.with(|page| !page.value.is_empty()));
+                let more = memo(move || log.with(|page| page.next_link.is_some()));
                 move || {
                     if !any.get() {
                         let (title, hint) = match search.get() {
@@ -42,7 +42,7 @@ pub(super) fn Audit() -> impl IntoView {
                         <Table
                             caption=t().audit
                             columns=vec![t().operation, t().state, t().who, t().from_address, t().when]
-                            rows=move || log.with(|(rows, _)| rows.clone())
+                            rows=move || log.with(|page| page.value.clone())
                             key=|entry| format!("{}/{}", entry.id, entry.attempts)
                             row
                         />

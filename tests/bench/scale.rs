@@ -1,7 +1,9 @@
 //! How lists, gets, memory and starts behave when very much is registered.
 //!
-//! Times are those of a caller on the same machine, so they are upper bounds of the server's.
+//! Times are those of a caller on the same machine, so they are upper bounds of the server's; beside
+//! them stands the processor time that the server took.
 
+mod clock;
 mod lists;
 
 use std::{
@@ -11,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clock::Clock;
 use futures::StreamExt as _;
 use serde_json::json;
 use shared::paths;
@@ -20,7 +23,8 @@ const GET: Duration = Duration::from_millis(5);
 const START: Duration = Duration::from_secs(1);
 /// Of the server's memory, for each model and service.
 const BYTES_PER_ENTITY: u64 = 1_024;
-const ROUNDS: usize = 30;
+/// Requests for each get.
+const ROUNDS: usize = 40;
 /// Requests in flight while services are created.
 const AT_ONCE: usize = 32;
 
@@ -37,7 +41,9 @@ pub(crate) fn measure(models: usize, services: usize) {
         let empty = resident_bytes(&edge);
 
         edge.stop();
+        let began = Instant::now();
         seed(&edge.data().join("store.db"), models);
+        let seeded = began.elapsed();
         edge.restart();
         let began = Instant::now();
         create(&edge.client().await, &image.id.to_string(), services).await;
@@ -47,16 +53,24 @@ pub(crate) fn measure(models: usize, services: usize) {
         let start = edge.started_in();
         let client = edge.client().await;
         touch(&client).await;
-        let full = resident_bytes(&edge);
+        let clock = Clock::of(edge.process_id());
 
         println!("## Scale: {models} models, {services} services\n");
+        println!("The store was filled in {seeded:.0?} and {created:.0?}.\n");
         let account = &client.account;
         let some_service = "service-00007";
         let found = client.get(&paths::versioned(&account.service(some_service))).await.expect(200);
         let service_id = found.value()["id"].as_str().unwrap().to_owned();
-        let manifest_id = image.manifest_id;
-        lists::measure(&client, &lists::Known { model, image: image.clone(), service_id: service_id.clone() }, &mut missed).await;
-        println!("| what | p50 | slowest of {ROUNDS} | goal |\n|---|--:|--:|--:|");
+        let known = lists::Known {
+            model,
+            image: image.clone(),
+            service_id: service_id.clone(),
+            models,
+            services,
+        };
+        lists::measure(&client, &clock, &known, &mut missed).await;
+
+        println!("| get | p50 | p95 | processor, p50 | goal |\n|---|--:|--:|--:|--:|");
         let newest = client.get(&paths::versioned(&account.models())).await.expect(200).value();
         let model_id = newest["value"][50]["id"].as_str().unwrap().parse().unwrap();
         for path in [
@@ -65,11 +79,13 @@ pub(crate) fn measure(models: usize, services: usize) {
             account.service(&service_id),
             account.service_keys(some_service),
             account.image(image.id),
-            account.manifest(manifest_id),
+            account.manifest(image.manifest_id),
         ] {
-            time(&client, &paths::versioned(&path), GET, &mut missed).await;
+            get(&client, &clock, &path, &mut missed).await;
         }
 
+        // After everything was asked for, so that all that is held is there.
+        let full = resident_bytes(&edge);
         let entities = (models + services) as u64;
         let per_entity = full.saturating_sub(empty) / entities;
         println!(
@@ -77,7 +93,7 @@ pub(crate) fn measure(models: usize, services: usize) {
             mib(empty),
             mib(full)
         );
-        println!("A start takes {start:.2?}; {services} services were created in {created:.1?}.\n");
+        println!("A start takes {start:.2?}.\n");
         if per_entity >= BYTES_PER_ENTITY {
             missed.push(format!("{per_entity} bytes of memory for each entity"));
         }
@@ -128,21 +144,23 @@ async fn touch(client: &Client) {
     }
 }
 
-async fn time(client: &Client, path: &str, goal: Duration, missed: &mut Vec<String>) {
-    client.get(path).await.expect(200);
-    let mut times = Vec::with_capacity(ROUNDS);
+async fn get(client: &Client, clock: &Clock, path: &str, missed: &mut Vec<String>) {
+    let versioned = paths::versioned(path);
+    client.get(&versioned).await.expect(200);
+    let (mut elapsed, mut busy) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let began = Instant::now();
-        client.get(path).await.expect(200);
-        times.push(began.elapsed());
+        let (answer, times) = clock.time(client.get(&versioned)).await;
+        answer.expect(200);
+        elapsed.push(times.elapsed);
+        busy.push(times.busy);
     }
-    times.sort();
+    elapsed.sort();
+    busy.sort();
     let shown = path.split("/accounts/").nth(1).unwrap_or(path);
     let shown = shown.split_once('/').map_or(shown, |(_, below)| below);
-    let shown = shown.replace("api-version=2017-09-01-preview", "").replace("?&", "?");
-    let (median, slowest) = (times[ROUNDS / 2], times[ROUNDS - 1]);
-    println!("| `{}` | {median:.2?} | {slowest:.2?} | {goal:?} |", shown.trim_end_matches('?'));
-    if median > goal {
+    let (median, late) = (elapsed[ROUNDS / 2], elapsed[ROUNDS * 95 / 100]);
+    println!("| `{shown}` | {median:.2?} | {late:.2?} | {:.2?} | {GET:?} |", busy[ROUNDS / 2]);
+    if median > GET {
         missed.push(format!("{shown}: {median:?}"));
     }
 }

@@ -14,7 +14,7 @@ store, count = sys.argv[1], int(sys.argv[2])
 connection = sqlite3.connect(store)
 account = connection.execute("SELECT id FROM accounts ORDER BY created_at LIMIT 1").fetchone()[0]
 now = int(time.time() * 1e6) - count
-models, tags = [], []
+models = []
 for n in range(count):
     place = n % (count // 10)
     name, held = f"model-{place:05d}", [f"team-{n % 97}", "production"]
@@ -26,14 +26,10 @@ for n in range(count):
         "application/octet-stream", description, json.dumps(held, separators=(",", ":")), now + n,
         "\n".join([name, description.lower(), *held]),
     ))
-    tags.extend((tag, key) for tag in held)
 with connection:
     connection.executemany(
         "INSERT INTO models (id, account_id, name, version, url, mime_type, description, tags,"
         " created_at, search) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", models)
-    connection.executemany(
-        "INSERT INTO tagged (account, tag, key, name, version, model_id)"
-        " SELECT key >> 32, ?, key, name, version, id FROM models WHERE id = ?", tags)
     connection.execute(
         "INSERT INTO name_versions (account_id, kind, name, last_version)"
         " SELECT account_id, 'model', name, max(version) FROM models WHERE account_id = ?"

@@ -112,7 +112,7 @@ pub(crate) fn soak() -> Result<()> {
         test.env("LIVE_SECONDS", "1800");
         run(test)
     })?;
-    // Last, for its goals are not all reached yet: searching many models takes longer than 20 ms.
+    // Last, for its goals are about time: nothing else should run beside it.
     step("measuring with 100,000 models and 10,000 services", || {
         let mut bench = Command::new("target/release/bench");
         bench.args(["--only", "scale"]);

@@ -6,8 +6,8 @@
 //! died.
 //!
 //! # Invariants
-//! - The child sees no environment but what keeps its allocator small, no store and no network address: a source file, a folder of its
-//!   own and the folder of machine code.
+//! - The child sees no environment but what keeps its allocator small, no store and no network
+//!   address: a source file, a folder of its own and the folder of machine code.
 //! - What the child says is believed only about its own source: the server hashes the module file
 //!   itself.
 

@@ -166,7 +166,18 @@ impl Control {
         control.load_routes().await?;
         control.resume_operations().await?;
         control.start_housekeeping();
+        control.hold_texts();
         Ok(Opened { control, first_start })
+    }
+
+    /// Reads what is searched into memory, beside everything else.
+    fn hold_texts(&self) {
+        let store = self.inner.store.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.held().fill(&store).await {
+                tracing::warn!(?error, "the first search reads what it looks in");
+            }
+        });
     }
 
     /// The limits in force.

@@ -3,9 +3,10 @@
 //! A page ends in a cursor, the order's value and the id of its last row, and the next one begins
 //! behind it: rows that come and go elsewhere neither repeat nor hide others.
 //!
-//! The rows of a page are chosen from indexes alone ([`select`]); only then are they read. A word is
-//! looked up in an index of trigrams ([`words`]), and where that names many rows, in the texts of all
-//! of them ([`scan`]).
+//! The rows of a whole list are chosen from an index in the order that is asked for ([`select`]), and
+//! only then are they read. Those that are searched for or filtered by are chosen in memory ([`scan`]),
+//! where texts, names and tags of all rows are held ([`held`]); other filters give the keys of their
+//! rows first.
 //!
 //! # Invariants
 //! - The order ends in something that no two rows share: the key or the id.
@@ -13,9 +14,13 @@
 //! - No statement looks at every row of a table: `select`'s tests ask SQLite how it would run each.
 //!
 //! # Deliberately absent
-//! - Promises for words that very many rows hold in lists of millions: their texts are all read.
+//! - An index of words or tags: a hundred thousand rows are looked through in less than a millisecond,
+//!   and put in order in ten. Only the audit log, which is not held, has one ([`words`]).
 
 mod asked;
+mod chunk;
+mod held;
+mod place;
 mod scan;
 mod select;
 mod words;
@@ -25,8 +30,10 @@ use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
 
 use crate::{AccountAccess, ControlError, store::Store};
 use asked::{Asked, Cursor};
-use scan::Place;
-use select::{Selection, Way};
+pub(crate) use held::Held;
+use place::Place;
+use scan::Wanted;
+use select::Selection;
 pub(crate) use words::{Grams, grams};
 
 /// How a list is cut and ordered, as the caller wrote it; the domain validates.
@@ -81,14 +88,12 @@ pub(crate) struct Table {
     pub(crate) beside: &'static [&'static str],
 }
 
-/// What tells the rows of a table apart, and where they are chosen.
+/// What tells the rows of a table apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rows {
-    /// In the table itself, by keys that lie together for each account.
+    /// Keys that lie together for each account; texts are held.
     Keyed,
-    /// In `tagged`, called `t`, by the same keys.
-    Tagged,
-    /// In the table itself; it has no keys.
+    /// Nothing but the id.
     Plain,
 }
 
@@ -109,6 +114,14 @@ impl Order {
     }
 }
 
+/// What is compared in memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Exactly {
+    pub(crate) name: Option<String>,
+    /// One of the tags.
+    pub(crate) tag: Option<String>,
+}
+
 /// A condition to append; begins with ` AND `.
 pub(crate) type Conditions<'a> = dyn Fn(&mut QueryBuilder<Sqlite>) + Send + Sync + 'a;
 
@@ -121,30 +134,31 @@ pub(crate) async fn page<T>(
     conditions: &Conditions<'_>,
     read: impl Fn(&SqliteRow) -> Result<T, ControlError>,
 ) -> Result<Listed<T>, ControlError> {
-    tagged_page(store, table, query, account, (conditions, None), read).await
+    exact_page(store, table, query, account, (conditions, Exactly::default()), read).await
 }
 
-/// As [`page`]; `tag` is all that the conditions name, if it is one.
-pub(crate) async fn tagged_page<T>(
+/// As [`page`], of rows that have a name or a tag besides.
+pub(crate) async fn exact_page<T>(
     store: &Store,
     table: &Table,
     query: &ListQuery,
     account: &AccountAccess,
-    (conditions, tag): (&Conditions<'_>, Option<&str>),
+    (conditions, exactly): (&Conditions<'_>, Exactly),
     read: impl Fn(&SqliteRow) -> Result<T, ControlError>,
 ) -> Result<Listed<T>, ControlError> {
     let asked = Asked::read(table, query)?;
-    let selection = Selection::new(table, &account.account_id, account.number, conditions, tag);
-    let (mut rows, total) = match selection.way(store, &asked).await? {
-        Way::Nowhere => (Vec::new(), 0),
-        Way::Scan => scanned(store, &selection, &asked).await?,
-        way => {
-            let rows = selection.rows(&asked, &way).build().fetch_all(store.read()).await?;
-            let total = match asked.wants_total {
-                true => selection.count(store, &asked, &way).await?,
+    let selection = Selection::new(table, &account.account_id, account.number, conditions);
+    let (mut rows, total) = match selection.is_whole(&asked, &exactly) {
+        false => chosen(store, &selection, &asked, exactly).await?,
+        true => {
+            let rows = selection.rows(&asked).build().fetch_all(store.read()).await?;
+            let total: i64 = match asked.wants_total {
+                true => {
+                    selection.counted(&asked).build_query_scalar().fetch_one(store.read()).await?
+                }
                 false => 0,
             };
-            (rows, total)
+            (rows, total.unsigned_abs())
         }
     };
 
@@ -160,32 +174,25 @@ pub(crate) async fn tagged_page<T>(
     Ok(Listed { value, next, count: asked.wants_total.then_some(total) })
 }
 
-/// The rows of a page whose word is common, and how many there are in all pages if that is wanted.
-async fn scanned(
+/// The rows of a page that is chosen in memory, and how many there are in all pages if that is wanted.
+async fn chosen(
     store: &Store,
     selection: &Selection<'_>,
     asked: &Asked<'_>,
+    exactly: Exactly,
 ) -> Result<(Vec<SqliteRow>, u64), ControlError> {
-    let mut rows = Vec::new();
-    if let Some(mut glance) = selection.glance(asked, &Way::Scan) {
-        rows = glance.build().fetch_all(store.read()).await?;
-    }
-    let is_whole = rows.len() as u64 > asked.limit;
-    if is_whole && !asked.wants_total {
-        return Ok((rows, 0));
-    }
-
-    let place = (!is_whole).then(|| Place::new(asked, selection.field(asked)));
-    let wanted = selection.wanted(store, asked, asked.search.as_deref().unwrap_or_default());
-    let wanted = wanted.await?;
     // What is found and what is then read are of one moment.
-    let mut moment = store.read().begin().await?;
-    let texts = selection.texts().build().fetch_all(&mut *moment).await?;
-    let look = move || scan::scan(&texts, &wanted, place.as_ref());
+    let (texts, mut moment) = store.held().now(store, selection.list()).await?;
+    let keys = selection.keys_of_conditions(&mut moment, asked).await?;
+    let wanted = Wanted { word: asked.search.clone(), exactly, keys };
+    let place = Place::new(asked, selection.field(asked));
+    let chunks = texts.within(selection.chunks());
+    let look = move || scan::look(&chunks, &wanted, &place);
     let found = tokio::task::spawn_blocking(look).await.map_err(ControlError::internal)??;
-    if !is_whole {
-        rows = selection.of_keys(asked, &found.page).build().fetch_all(&mut *moment).await?;
-    }
+    let rows = match found.page.as_slice() {
+        [] => Vec::new(),
+        keys => selection.of_keys(asked, keys).build().fetch_all(&mut *moment).await?,
+    };
     moment.commit().await?;
     Ok((rows, found.total))
 }
@@ -193,6 +200,6 @@ async fn scanned(
 /// What `search` looks in: names, tags and descriptions in lower case, a line each.
 pub(crate) fn searchable<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let lines: Vec<_> = parts.into_iter().map(str::to_lowercase).collect();
-    // The tokenizer of the index stops at a NUL; the others stand between texts.
-    lines.join("\n").replace(['\0', scan::ROW, scan::FIELD], " ")
+    // The tokenizer of the audit log's index stops at a NUL; the others stand between texts.
+    lines.join("\n").replace(['\0', chunk::ROW, chunk::FIELD], " ")
 }

@@ -13,7 +13,7 @@ mod source;
 
 use serde::Deserialize;
 use shared::{Check, Model, ModelId, ModelRequest};
-use sqlx::{QueryBuilder, Row as _, Sqlite, sqlite::SqliteRow};
+use sqlx::{Row as _, sqlite::SqliteRow};
 
 use crate::{
     AccountAccess, Action, Control, ControlError, Kind, ListQuery, Listed, audit,
@@ -32,7 +32,7 @@ pub(crate) use source::Source;
 const URL_BYTES: usize = 4_096;
 const MIME_TYPE_BYTES: usize = 200;
 
-const TABLE: Table = Table {
+pub(crate) const TABLE: Table = Table {
     columns: "r.id, r.name, r.version, r.url, r.mime_type, r.description, r.tags, r.unpack, \
         r.created_at, r.sha256, r.size",
     name: "models",
@@ -45,18 +45,6 @@ const TABLE: Table = Table {
         Order::number("version", "r.version"),
     ],
     beside: &["name", "version", "tags"],
-};
-
-/// The same rows through the index of tags.
-const TAGGED: Table = Table {
-    rows: Rows::Tagged,
-    orders: &[
-        Order::number("createdAt", "t.key"),
-        Order::text("name", "t.name"),
-        Order::number("updatedAt", "t.key"),
-        Order::number("version", "t.version"),
-    ],
-    ..TABLE
 };
 
 /// Which models a list shows; whole values, combined with AND.
@@ -135,7 +123,6 @@ impl Control {
         .bind(search)
         .execute(&mut *write)
         .await?;
-        insert_tags(&mut write, id, request.tags.as_deref()).await?;
         let (sha256, size) = bytes.unzip();
         let model = Model {
             id,
@@ -165,11 +152,9 @@ impl Control {
         query: &ListQuery,
     ) -> Result<Listed<Model>, ControlError> {
         account.require(Action::Read)?;
-        let table = table(filter);
-        let conditions = |builder: &mut QueryBuilder<Sqlite>| narrow(builder, filter);
-        let tag = filter.tag.as_deref().filter(|_| filter.name.is_none());
-        let narrowed = (&conditions as &lists::Conditions<'_>, tag);
-        lists::tagged_page(&self.inner.store, table, query, account, narrowed, model).await
+        let exactly = lists::Exactly { name: filter.name.clone(), tag: filter.tag.clone() };
+        let none: &lists::Conditions<'_> = &|_| {};
+        lists::exact_page(&self.inner.store, &TABLE, query, account, (none, exactly), model).await
     }
 
     /// One model.
@@ -257,21 +242,6 @@ impl Control {
     }
 }
 
-/// Where the models that `filter` names are listed.
-pub(crate) fn table(filter: &ModelFilter) -> &'static Table {
-    if filter.tag.is_some() { &TAGGED } else { &TABLE }
-}
-
-pub(crate) fn narrow(builder: &mut QueryBuilder<Sqlite>, filter: &ModelFilter) {
-    if let Some(tag) = &filter.tag {
-        builder.push(" AND t.tag = ").push_bind(tag.clone());
-    }
-    if let Some(name) = &filter.name {
-        let column = if filter.tag.is_some() { "t.name" } else { "r.name" };
-        builder.push(format!(" AND {column} = ")).push_bind(name.clone());
-    }
-}
-
 fn validate(request: &ModelRequest) -> Result<(), ControlError> {
     shared::validate_name(&request.name).map_err(|rule| refuse(&rule, "name"))?;
     validate_words(request.description.as_deref(), request.tags.as_deref())?;
@@ -315,26 +285,6 @@ fn columns(
     let words = tags.unwrap_or_default().iter().map(String::as_str);
     let parts = [name, description.unwrap_or_default()].into_iter().chain(words);
     Ok((written, searchable(parts)))
-}
-
-/// Puts a model into the index of tags.
-async fn insert_tags(
-    write: &mut Write,
-    id: ModelId,
-    tags: Option<&[String]>,
-) -> Result<(), ControlError> {
-    for tag in tags.unwrap_or_default() {
-        sqlx::query(
-            "INSERT INTO tagged (account, tag, key, name, version, model_id)
-             SELECT key >> 32, $2, key, name, version, id FROM models WHERE id = $1
-             ON CONFLICT DO NOTHING",
-        )
-        .bind(id.to_string())
-        .bind(tag)
-        .execute(&mut **write)
-        .await?;
-    }
-    Ok(())
 }
 
 async fn still_there(

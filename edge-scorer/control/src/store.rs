@@ -11,6 +11,7 @@ use std::{
     collections::HashSet,
     ops::{Deref, DerefMut},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -21,7 +22,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::{OpenError, audit};
+use crate::{OpenError, audit, lists::Held};
 
 /// A write under way; dropped without `commit`, it never happened.
 pub(crate) struct Write {
@@ -34,6 +35,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Readers beside the writer.
 const READERS: u32 = 4;
+/// Rows that are read ahead of who wants them: a page of usual length without a change of threads.
+const ROWS_AHEAD: usize = 128;
 /// How long to wait for a second process (`edge-scorer admin`) to finish a write.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -42,6 +45,7 @@ const BUSY: Duration = Duration::from_secs(10);
 pub(crate) struct Store {
     writer: SqlitePool,
     readers: SqlitePool,
+    held: Arc<Held>,
 }
 
 impl Store {
@@ -55,7 +59,8 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(BUSY)
             .statement_cache_capacity(256)
-            .pragma("cache_size", "-16384")
+            .row_buffer_size(ROWS_AHEAD)
+            .pragma("cache_size", "-4096")
             .pragma("temp_store", "memory");
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
@@ -74,7 +79,7 @@ impl Store {
             .max_lifetime(None)
             .connect_with(options.read_only(true))
             .await?;
-        Ok(Self { writer, readers })
+        Ok(Self { writer, readers, held: Arc::new(Held::new()) })
     }
 
     /// Copies the store at `path` as of one moment into the new file `copy`, beside a server that
@@ -147,6 +152,11 @@ impl Store {
     /// Where to read.
     pub(crate) fn read(&self) -> &SqlitePool {
         &self.readers
+    }
+
+    /// What is searched, in memory.
+    pub(crate) fn held(&self) -> &Held {
+        &self.held
     }
 
     /// Begins a write; waits for the one before it.

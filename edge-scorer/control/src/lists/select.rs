@@ -1,18 +1,12 @@
 //! The statements behind a page: first the rows are chosen, from an index; then they are read.
 
-use sqlx::{QueryBuilder, Sqlite};
+use std::ops::Range;
 
-use super::{
-    Asked, Conditions, Rows, Table,
-    scan::{Keys, Wanted},
-    words::all_grams,
-};
-use crate::{ControlError, store::Store};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-/// Rows that are looked at one by one, and sorted, without a second thought.
-const FEW: i64 = 2_000;
-/// Rows in the wanted order that are looked at in the hope that enough of them hold a word.
-const GLANCE: u64 = 2_000;
+use super::{Asked, Conditions, Exactly, Rows, Table, chunk::Keys};
+use crate::ControlError;
+
 /// Keys whose texts lie in one row: this power of two.
 const CHUNK: u32 = 7;
 
@@ -23,21 +17,6 @@ pub(super) struct Selection<'a> {
     number: i64,
     conditions: &'a Conditions<'a>,
     filtered: bool,
-    /// The tag that is all the conditions name.
-    tag: Option<&'a str>,
-}
-
-/// How the rows are found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Way {
-    /// In the order that is asked for, or by a filter's index.
-    Walk,
-    /// The index of words names few: those are sorted.
-    Sort(String),
-    /// In the texts of all rows.
-    Scan,
-    /// There are none.
-    Nowhere,
 }
 
 /// A statement with its values.
@@ -49,82 +28,23 @@ impl<'a> Selection<'a> {
         account_id: &'a str,
         number: i64,
         conditions: &'a Conditions<'a>,
-        tag: Option<&'a str>,
     ) -> Self {
         let mut scratch = QueryBuilder::new("");
         conditions(&mut scratch);
-        let filtered = table.rows == Rows::Tagged || !scratch.sql().as_str().is_empty();
-        Self { table, account_id, number, conditions, filtered, tag }
+        let filtered = !scratch.sql().as_str().is_empty();
+        Self { table, account_id, number, conditions, filtered }
     }
 
-    /// Decides how to find what is asked for.
-    pub(super) async fn way(&self, store: &Store, asked: &Asked<'_>) -> Result<Way, ControlError> {
-        let Some(word) = &asked.search else { return Ok(Way::Walk) };
-        if let Some(expression) = all_grams(word) {
-            let mut some = self.some_matching(&expression);
-            match some.build_query_scalar::<i64>().fetch_one(store.read()).await? {
-                0 => return Ok(Way::Nowhere),
-                few if few <= FEW => return Ok(Way::Sort(expression)),
-                _ => {}
-            }
-        }
-        if self.filtered {
-            let mut some = self.some_filtered(asked);
-            let found: i64 = some.build_query_scalar().fetch_one(store.read()).await?;
-            if found <= FEW {
-                return Ok(Way::Walk);
-            }
-        }
-        Ok(Way::Scan)
-    }
-
-    /// Counts rows that the index of words names, until they are too many.
-    fn some_matching(&self, expression: &str) -> Statement {
-        let mut some = Statement::new("SELECT count(*) FROM (SELECT 1 FROM ");
-        some.push(self.table.name).push("_words w WHERE ");
-        self.matching(&mut some, expression);
-        some.push(format!(" LIMIT {})", FEW + 1));
-        some
-    }
-
-    /// Counts rows that meet the conditions, until they are too many.
-    fn some_filtered(&self, asked: &Asked<'_>) -> Statement {
-        let mut some = Statement::new("SELECT count(*) FROM (SELECT 1 FROM ");
-        some.push(self.from()).push(" WHERE ");
-        self.of_account(&mut some, asked);
-        (self.conditions)(&mut some);
-        some.push(format!(" LIMIT {})", FEW + 1));
-        some
-    }
-
-    /// Rows in the wanted order, as many as may well be enough, of which those that hold a common
-    /// word are chosen. Whoever gets fewer than a page has to ask again.
-    pub(super) fn glance(&self, asked: &Asked<'_>, way: &Way) -> Option<Statement> {
-        if *way != Way::Scan || asked.skip + asked.limit > GLANCE / 2 {
-            return None;
-        }
-        let word = asked.search.clone()?;
-        let mut statement = self.open(asked);
-        statement.push(" FROM ").push(self.from()).push(" WHERE ");
-        self.of_account(&mut statement, asked);
-        (self.conditions)(&mut statement);
-        self.behind_cursor(&mut statement, asked);
-        self.order_by(&mut statement, asked);
-        statement.push(format!(" LIMIT {GLANCE}"));
-        self.close(&mut statement);
-        statement.push(" WHERE instr(r.search, ").push_bind(word).push(") > 0");
-        read_order(&mut statement, asked);
-        statement.push(" LIMIT ").push_bind((asked.limit + 1).cast_signed());
-        if asked.skip > 0 {
-            statement.push(" OFFSET ").push_bind(asked.skip.cast_signed());
-        }
-        Some(statement)
+    /// Whether all rows belong to the list, or their table has no texts: SQLite chooses.
+    pub(super) fn is_whole(&self, asked: &Asked<'_>, exactly: &Exactly) -> bool {
+        self.table.rows == Rows::Plain
+            || !self.filtered && asked.search.is_none() && *exactly == Exactly::default()
     }
 
     /// The rows of the page, and one more if there are more.
-    pub(super) fn rows(&self, asked: &Asked<'_>, way: &Way) -> Statement {
+    pub(super) fn rows(&self, asked: &Asked<'_>) -> Statement {
         let mut statement = self.open(asked);
-        self.found(&mut statement, asked, way);
+        self.found(&mut statement, asked);
         self.behind_cursor(&mut statement, asked);
         self.order_by(&mut statement, asked);
         statement.push(" LIMIT ").push_bind((asked.limit + 1).cast_signed());
@@ -136,104 +56,55 @@ impl<'a> Selection<'a> {
         statement
     }
 
-    /// How many rows there are in all pages.
-    pub(super) async fn count(
-        &self,
-        store: &Store,
-        asked: &Asked<'_>,
-        way: &Way,
-    ) -> Result<u64, ControlError> {
-        if *way == Way::Nowhere {
-            return Ok(0);
-        }
-        let mut statement = self.counted(asked, way);
-        let count: i64 = statement.build_query_scalar().fetch_one(store.read()).await?;
-        Ok(count.unsigned_abs())
-    }
-
-    fn counted(&self, asked: &Asked<'_>, way: &Way) -> Statement {
+    /// Counts the rows of all pages.
+    pub(super) fn counted(&self, asked: &Asked<'_>) -> Statement {
         let mut statement = Statement::new("SELECT count(*)");
-        self.found(&mut statement, asked, way);
+        self.found(&mut statement, asked);
         statement
     }
 
     /// `FROM … WHERE …`: every row that belongs to the list.
-    fn found(&self, statement: &mut Statement, asked: &Asked<'_>, way: &Way) {
-        let (table, key) = (self.table, self.key());
-        statement.push(" FROM ");
-        match way {
-            Way::Walk | Way::Scan | Way::Nowhere => {
-                statement.push(self.from());
-                if asked.search.is_some() {
-                    statement.push(self.text_join());
-                }
-                statement.push(" WHERE ");
-                self.of_account(statement, asked);
-            }
-            Way::Sort(expression) => {
-                statement.push("(SELECT w.rowid AS key FROM ").push(table.name);
-                statement.push("_words w WHERE ");
-                self.matching(statement, expression);
-                statement.push(") w CROSS JOIN ").push(self.from()).push(self.text_join());
-                statement.push(format!(" WHERE {key} = w.key"));
-                if table.rows == Rows::Tagged {
-                    statement.push(" AND t.account = ");
-                    statement.push_bind(self.number);
-                }
-            }
-        }
+    fn found(&self, statement: &mut Statement, asked: &Asked<'_>) {
+        statement.push(format!(" FROM {} r WHERE ", self.table.name));
+        self.of_account(statement, asked);
         (self.conditions)(statement);
-        if let Some(word) = &asked.search {
-            statement.push(" AND instr(r.search, ");
-            statement.push_bind(word.clone());
-            statement.push(") > 0");
-        }
-        if *way == Way::Nowhere {
-            statement.push(" AND FALSE");
-        }
     }
 
-    /// The texts of all rows.
-    pub(super) fn texts(&self) -> Statement {
-        let mut statement =
-            Statement::new(format!("SELECT text FROM {}_text WHERE chunk >= ", self.table.name));
+    /// The name of the list.
+    pub(super) fn list(&self) -> &'static str {
+        self.table.name
+    }
+
+    /// The numbers of the account's chunks of texts.
+    pub(super) fn chunks(&self) -> Range<i64> {
         let (first, end) = self.keys();
-        statement.push_bind(first >> CHUNK);
-        statement.push(" AND chunk < ").push_bind(end >> CHUNK);
-        statement
+        first >> CHUNK..end >> CHUNK
     }
 
-    /// What texts must hold, beside the word: what the conditions name.
-    pub(super) async fn wanted(
+    /// The keys of the rows that meet the conditions, if there are conditions.
+    pub(super) async fn keys_of_conditions(
         &self,
-        store: &Store,
+        moment: &mut SqliteConnection,
         asked: &Asked<'_>,
-        word: &str,
-    ) -> Result<Wanted, ControlError> {
-        let mut wanted = Wanted { word: word.to_owned(), tag: None, keys: None };
-        if let Some(tag) = self.tag {
-            wanted.tag = Some(tag.to_owned());
-        } else if self.filtered {
-            let mut statement = self.filtered_keys(asked);
-            let keys: Option<String> =
-                statement.build_query_scalar().fetch_one(store.read()).await?;
-            wanted.keys = Some(Keys::read(&keys.unwrap_or_default())?);
+    ) -> Result<Option<Keys>, ControlError> {
+        if !self.filtered {
+            return Ok(None);
         }
-        Ok(wanted)
+        let mut statement = self.filtered_keys(asked);
+        let keys: Option<String> = statement.build_query_scalar().fetch_one(moment).await?;
+        Ok(Some(Keys::read(&keys.unwrap_or_default())?))
     }
 
     /// The keys of all rows that meet the conditions.
     fn filtered_keys(&self, asked: &Asked<'_>) -> Statement {
-        let mut statement = Statement::new(format!("SELECT group_concat({}) FROM ", self.key()));
-        statement.push(self.from()).push(" WHERE ");
-        self.of_account(&mut statement, asked);
-        (self.conditions)(&mut statement);
+        let mut statement = Statement::new(format!("SELECT group_concat({})", self.key()));
+        self.found(&mut statement, asked);
         statement
     }
 
     /// The rows with these keys, as far as they are still there.
     pub(super) fn of_keys(&self, asked: &Asked<'_>, keys: &[i64]) -> Statement {
-        let column = asked.order.column.replace("t.", "r.");
+        let column = asked.order.column;
         let mut statement = Statement::new(format!(
             "SELECT {}, p.order_value FROM (SELECT r.key AS place, r.id AS id, \
              {column} AS order_value FROM (SELECT value FROM json_each(",
@@ -252,24 +123,9 @@ impl<'a> Selection<'a> {
         self.table.beside.iter().position(|field| Some(*field) == name)
     }
 
-    /// The index of words, called `w`, within the account.
-    fn matching(&self, statement: &mut Statement, expression: &str) {
-        statement.push(format!("w.{}_words MATCH ", self.table.name));
-        statement.push_bind(expression.to_owned());
-        let (first, end) = self.keys();
-        statement.push(" AND w.rowid > ");
-        statement.push_bind(first);
-        statement.push(" AND w.rowid < ");
-        statement.push_bind(end);
-    }
-
     /// The narrowest way to say whose rows they are.
     fn of_account(&self, statement: &mut Statement, asked: &Asked<'_>) {
         match self.table.rows {
-            Rows::Tagged => {
-                statement.push("t.account = ");
-                statement.push_bind(self.number);
-            }
             Rows::Keyed if !self.filtered && self.is_by_key(asked) => {
                 let (first, end) = self.keys();
                 statement.push("r.key > ");
@@ -292,7 +148,7 @@ impl<'a> Selection<'a> {
             statement.push_bind(cursor.k);
             return;
         }
-        statement.push(format!(" AND ({column}, {}) {comparison} (", self.id()));
+        statement.push(format!(" AND ({column}, r.id) {comparison} ("));
         match asked.order.is_text {
             true => statement.push_bind(cursor.t.clone()),
             false => statement.push_bind(cursor.k),
@@ -305,15 +161,15 @@ impl<'a> Selection<'a> {
         let (column, direction) = (asked.order.column, asked.direction());
         statement.push(format!(" ORDER BY {column} {direction}"));
         if !self.is_by_key(asked) {
-            statement.push(format!(", {} {direction}", self.id()));
+            statement.push(format!(", r.id {direction}"));
         }
     }
 
     /// Until the rows that are read are chosen.
     fn open(&self, asked: &Asked<'_>) -> Statement {
-        let (key, id, column) = (self.key(), self.id(), asked.order.column);
+        let (key, column) = (self.key(), asked.order.column);
         Statement::new(format!(
-            "SELECT {}, p.order_value FROM (SELECT {key} AS place, {id} AS id, \
+            "SELECT {}, p.order_value FROM (SELECT {key} AS place, r.id AS id, \
              {column} AS order_value",
             self.table.columns
         ))
@@ -339,24 +195,8 @@ impl<'a> Selection<'a> {
     fn key(&self) -> &'static str {
         match self.table.rows {
             Rows::Keyed => "r.key",
-            Rows::Tagged => "t.key",
             Rows::Plain => "r.rowid",
         }
-    }
-
-    fn id(&self) -> &'static str {
-        if self.table.rows == Rows::Tagged { "t.model_id" } else { "r.id" }
-    }
-
-    fn from(&self) -> String {
-        match self.table.rows {
-            Rows::Tagged => "tagged t".to_owned(),
-            Rows::Keyed | Rows::Plain => format!("{} r", self.table.name),
-        }
-    }
-
-    fn text_join(&self) -> &'static str {
-        if self.table.rows == Rows::Tagged { " CROSS JOIN models r ON r.key = t.key" } else { "" }
     }
 }
 

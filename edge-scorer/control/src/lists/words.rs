@@ -25,19 +25,13 @@ pub(crate) enum Grams {
     Unknown,
 }
 
-/// What rows must match that hold `part`, in lower case; `None` where it is too short to tell.
-pub(super) fn all_grams(part: &str) -> Option<String> {
-    let letters: Vec<char> = part.chars().collect();
-    (letters.len() >= 3).then(|| all_of(&letters))
-}
-
 /// Looks `part`, in lower case and not empty, up in the index `words` with the list of trigrams
 /// `grams`.
 pub(crate) async fn grams(store: &Store, list: &str, part: &str) -> Result<Grams, sqlx::Error> {
-    if let Some(expression) = all_grams(part) {
-        return Ok(Grams::Match(expression));
-    }
     let letters: Vec<char> = part.chars().collect();
+    if letters.len() >= 3 {
+        return Ok(Grams::Match(all_of(&letters)));
+    }
     let statement = format!(
         "SELECT term FROM {list}_grams WHERE term >= $1 AND term < $2 LIMIT {}",
         MOST_BEGUN + 1

@@ -2,7 +2,7 @@
 
 use shared::{Model, ModelId, ModelPatch};
 
-use super::{columns, insert_tags, model, validate_words};
+use super::{columns, model, validate_words};
 use crate::{AccountAccess, Action, Control, ControlError, Kind};
 
 impl Control {
@@ -33,7 +33,6 @@ impl Control {
         if patch == ModelPatch::default() {
             return Ok(changed);
         }
-        let retagged = patch.tags.is_some();
         if let Some(description) = patch.description {
             changed.description = description;
         }
@@ -53,13 +52,6 @@ impl Control {
         .bind(&account.account_id)
         .execute(&mut *write)
         .await?;
-        if retagged {
-            sqlx::query("DELETE FROM tagged WHERE model_id = $1")
-                .bind(model_id.to_string())
-                .execute(&mut *write)
-                .await?;
-            insert_tags(&mut write, model_id, tags).await?;
-        }
         write.commit().await?;
         Ok(changed)
     }

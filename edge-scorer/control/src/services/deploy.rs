@@ -4,6 +4,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use engine::{ScoreError, ScorerLimits};
+use futures::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
 use shared::{ImageId, LogLevel, ServiceId, paths};
 use sqlx::{QueryBuilder, Row as _, sqlite::SqliteRow};
@@ -171,21 +172,23 @@ impl Control {
     /// Fills the routing table from the store; some modules are loaded in the background, the others
     /// when they are called.
     pub(crate) async fn load_routes(&self) -> Result<(), ControlError> {
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "{SERVICE} WHERE s.deployment_id IS NOT NULL ORDER BY s.updated_at DESC"
-        )))
-        .fetch_all(self.inner.store.read())
-        .await?;
         let mut earlier = self.earlier_modules(None).await?;
-        let mut modules = Vec::with_capacity(rows.len());
-        for row in &rows {
+        let mut modules = Vec::new();
+        let query = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "{SERVICE} WHERE s.deployment_id IS NOT NULL ORDER BY s.updated_at DESC"
+        )));
+        // One after another: all at once would take more memory than they do as routes.
+        let mut rows = query.fetch(self.inner.store.read());
+        while let Some(row) = rows.try_next().await? {
             let found = earlier.remove(row.try_get::<&str, _>(0)?).unwrap_or_default();
             let image_id = row.try_get::<&str, _>(6)?.parse().map_err(ControlError::internal)?;
             let settings: Settings =
                 serde_json::from_str(row.try_get(7)?).map_err(ControlError::internal)?;
-            match self.served(row, image_id, &settings, found) {
+            match self.served(&row, image_id, &settings, found) {
                 Ok(served) => {
-                    modules.extend(served.modules.first().cloned());
+                    if modules.len() < WARM {
+                        modules.extend(served.modules.first().cloned());
+                    }
                     self.inner.routes.put(Arc::new(served));
                 }
                 Err(error) => {
@@ -194,7 +197,7 @@ impl Control {
                 }
             }
         }
-        modules.truncate(WARM);
+        drop(rows);
         self.inner.runner.spawn(async move {
             for module in modules {
                 if let Err(error) = module.scorer().await {
@@ -320,11 +323,13 @@ impl Control {
             query.push(" AND d.service_id = ").push_bind(service_id);
         }
         query.push(" GROUP BY d.service_id, i.id, i.version, i.module_sha256, i.compiled_here");
-        let rows = query.build().fetch_all(self.inner.store.read()).await?;
+        let query = query.build();
+        let mut rows = query.fetch(self.inner.store.read());
         let mut earlier: HashMap<String, Vec<ModuleRow>> = HashMap::new();
-        for row in &rows {
-            earlier.entry(row.try_get(5)?).or_default().push(module_row(row)?);
+        while let Some(row) = rows.try_next().await? {
+            earlier.entry(row.try_get(5)?).or_default().push(module_row(&row)?);
         }
+        drop(rows);
         Ok(earlier)
     }
 }

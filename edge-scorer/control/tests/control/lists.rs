@@ -1,7 +1,7 @@
 //! Lists: order, filters, pages while rows come and go.
 
 use control::{ControlError, ListQuery, Listed, ModelFilter};
-use shared::Model;
+use shared::{Model, ModelPatch};
 
 use crate::edge::{Edge, model_request};
 
@@ -129,4 +129,105 @@ async fn a_malformed_query_is_refused() {
         let refusal = page(&edge, bad.clone()).await.unwrap_err();
         assert!(matches!(refusal, ControlError::InvalidRequest { .. }), "{bad:?}");
     }
+}
+
+/// Models that come, change and go, more than lie in one piece of text, and every so often a search:
+/// whatever it looks for, in whatever order, it shows what a plain look at all models shows.
+#[tokio::test]
+async fn searches_are_right_while_models_come_change_and_go() {
+    let edge = Edge::new().await;
+    let mut standing: Vec<Model> = Vec::new();
+    let mut dice = 20_261_126_u64;
+    let mut below = |limit: usize| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(dice >> 33).unwrap() % limit
+    };
+    let words = ["red", "green", "Blau", "日本", "x\u{1e}y"];
+
+    let mut shown = 0;
+    for step in 0..900 {
+        let one = below(standing.len().max(1));
+        match below(10) {
+            0..6 => {
+                let mut request = model_request(&format!("m{}", below(9)), "https://a.example/m");
+                request.description = Some(words[below(5)].to_owned());
+                request.tags = Some(vec![words[below(4)].to_owned(), "all".to_owned()]);
+                standing.push(edge.control.register_model(&edge.account, request).await.unwrap());
+            }
+            6 | 7 if !standing.is_empty() => {
+                let patch = ModelPatch {
+                    description: Some(Some(words[below(5)].to_owned())),
+                    tags: (below(2) == 0).then(|| Some(vec!["late".to_owned(), "all".to_owned()])),
+                };
+                let id = standing[one].id.to_string();
+                let changed = edge.control.change_model(&edge.account, &id, patch).await;
+                standing[one] = changed.unwrap();
+            }
+            8 if !standing.is_empty() => {
+                let id = standing.remove(one).id.to_string();
+                edge.control.delete_model(&edge.account, &id).await.unwrap();
+            }
+            _ => {}
+        }
+        if step == 500 {
+            // All that lies in the first piece.
+            for model in standing.drain(..140) {
+                edge.control.delete_model(&edge.account, &model.id.to_string()).await.unwrap();
+            }
+        }
+        if step % 7 > 0 {
+            continue;
+        }
+
+        let word = ["re", "e", "BLAU", "本", "m3", "l", "x y", "m1\ngreen", "late"][below(9)];
+        let tag = [None, Some("all"), Some("red"), Some("late"), Some("re")][below(5)];
+        let filter = ModelFilter { name: None, tag: tag.map(str::to_owned) };
+        let order = ["createdAt", "name", "version"][below(3)];
+        let descending = below(2) == 0;
+        let mut expected: Vec<&Model> = standing
+            .iter()
+            .filter(|model| tag.is_none_or(|tag| tags(model).contains(&tag)) && holds(model, word))
+            .collect();
+        expected.sort_by_key(|model| match order {
+            "name" => (model.name.clone(), 0, model.id.to_string()),
+            "version" => (String::new(), model.version, model.id.to_string()),
+            _ => (String::new(), 0, String::new()),
+        });
+        if descending {
+            expected.reverse();
+        }
+        let skip = below(3) * 4;
+        let mut query = ListQuery {
+            search: Some(word.to_owned()),
+            order_by: Some(format!("{order} {}", if descending { "desc" } else { "asc" })),
+            count: Some((1 + below(40)).to_string()),
+            skip: Some(skip.to_string()),
+            total: Some("true".to_owned()),
+            ..ListQuery::default()
+        };
+        let mut found = Vec::new();
+        loop {
+            let listed = edge.control.models(&edge.account, &filter, &query).await.unwrap();
+            assert_eq!(listed.count, Some(expected.len() as u64), "{query:?} {filter:?}");
+            found.extend(listed.value.into_iter().map(|model| model.id));
+            let Some(next) = listed.next else { break };
+            query.skip_token = Some(next);
+        }
+        let expected: Vec<_> = expected.iter().skip(skip).map(|model| model.id).collect();
+        assert_eq!(found, expected, "{query:?} {filter:?}");
+        shown += found.len();
+    }
+    assert!(standing.len() > 256, "{} models stand", standing.len());
+    assert!(shown > 1_000, "{shown} rows were found");
+}
+
+fn tags(model: &Model) -> Vec<&str> {
+    model.tags.iter().flatten().map(String::as_str).collect()
+}
+
+/// Whether a model's name, description and tags, a line each, hold a word.
+fn holds(model: &Model, word: &str) -> bool {
+    let parts = [model.name.as_str(), model.description.as_deref().unwrap_or_default()];
+    let lines: Vec<_> = parts.into_iter().chain(tags(model)).map(str::to_lowercase).collect();
+    lines.join("\n").replace('\u{1e}', " ").contains(&word.to_lowercase())
 }

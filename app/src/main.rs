@@ -1,7 +1,7 @@
 //! The console: a browser portal over the REST APIs, in WebAssembly.
 //!
 //! The address names a page ([`route`]), the page fetches through [`api`] and lays out what
-//! [`components`] draw; every word comes from [`text`].
+//! [`components`] draw as [`markup`]; every word comes from [`text`].
 //!
 //! # Invariants
 //! - Only `api` touches the network; `.clippy.toml` holds everyone else to it.
@@ -12,10 +12,6 @@
 //! - Tokens: the session is an `HttpOnly` cookie that no script can read.
 
 #![expect(unreachable_pub, reason = "leptos' component macro writes `pub` structs")]
-#![allow(
-    clippy::redundant_closure,
-    reason = "a closure that stands in a view is one of a few types there, a named one is its own"
-)]
 
 mod api;
 mod app;

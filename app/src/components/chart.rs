@@ -160,11 +160,11 @@ pub(crate) fn Chart(
         <figure class="chart">
             <figcaption>
                 <span class="chart-title">{label.clone()}</span>
-                <span class="chart-moment number">{move || moment()}</span>
+                <span class="chart-moment number">{moment}</span>
             </figcaption>
             <ul class="chart-legend">{legend}</ul>
             <div class="chart-frame">
-                <div class="chart-values number" aria-hidden="true">{move || value_axis()}</div>
+                <div class="chart-values number" aria-hidden="true">{value_axis}</div>
                 <div
                     class="chart-plot"
                     node_ref=plot
@@ -172,9 +172,9 @@ pub(crate) fn Chart(
                     role="slider"
                     aria-label=label
                     aria-valuemin="0"
-                    aria-valuemax=move || last()
+                    aria-valuemax=last
                     aria-valuenow=move || shown.get().unwrap_or(0).to_string()
-                    aria-valuetext=move || said()
+                    aria-valuetext=said
                     on:pointermove=point
                     on:pointerdown=point
                     on:pointerleave=move |_| cursor.set(None)
@@ -185,12 +185,12 @@ pub(crate) fn Chart(
                         preserveAspectRatio="none"
                         aria-hidden="true"
                     >
-                        <path class="chart-grid" d=move || grid() />
+                        <path class="chart-grid" d=grid />
                         {paths}
                     </svg>
-                    {move || hair()}
+                    {hair}
                 </div>
-                <div class="chart-times number" aria-hidden="true">{move || time_axis()}</div>
+                <div class="chart-times number" aria-hidden="true">{time_axis}</div>
             </div>
             <TableView caption lines unit data />
         </figure>
@@ -259,7 +259,7 @@ fn TableView(
         >
             {move || if opened.with(Option::is_some) { t().hide_table } else { t().show_table }}
         </button>
-        {move || table()}
+        {table}
     }
 }
 

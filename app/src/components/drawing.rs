@@ -174,7 +174,7 @@ fn drawn_box(
     };
     view! {
         <g
-            class=move || class()
+            class=class
             transform=format!("translate({} {})", fixed(x, 1), fixed(y, 1))
             role="button"
             tabindex="0"

@@ -62,7 +62,7 @@ pub(crate) fn Field(
                 on:input=move |event| value.set(event_target_value(&event))
                 on:blur=move |_| touched.set(true)
             />
-            <p class="field-error" id=format!("{id}-error") aria-live="polite">{move || shown()}</p>
+            <p class="field-error" id=format!("{id}-error") aria-live="polite">{shown}</p>
         </div>
     }
 }

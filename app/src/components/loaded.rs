@@ -39,8 +39,8 @@ fn stages(fetched: Fetched, build: Box<dyn Fn() -> Markup + Send + Sync>) -> Mar
         Phase::Ready => build(),
     };
     view! {
-        {move || note()}
-        {move || content()}
+        {note}
+        {content}
     }
 }
 

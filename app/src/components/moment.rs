@@ -33,5 +33,5 @@ pub(crate) fn Moment(at: Timestamp) -> impl IntoView {
         let (amount, unit) = relative_unit((time - clock.0.get()) / 1000.0);
         locale::relative(amount, unit)
     };
-    view! { <time datetime=at title=full>{move || relative()}</time> }
+    view! { <time datetime=at title=full>{relative}</time> }
 }

@@ -190,9 +190,9 @@ pub(crate) fn PagedTable(
         Some(fill(t().rows_counted, &[("count", &count(total))]))
     };
     view! {
-        <div class="list-bar">{move || field()} {filters} <p class="fine number" role="status">{move || counted()}</p></div>
+        <div class="list-bar">{field} {filters} <p class="fine number" role="status">{counted}</p></div>
         {note}
-        {move || body()}
+        {body}
     }
 }
 
@@ -314,13 +314,13 @@ fn rows(
                     <tr aria-rowindex="1">{headings}</tr>
                 </thead>
                 <tbody>
-                    <tr class="rows-gap" aria-hidden="true"><td colspan=width.clone() style:height=move || above()></td></tr>
+                    <tr class="rows-gap" aria-hidden="true"><td colspan=width.clone() style:height=above></td></tr>
                     <For
                         each=shown
                         key=|(at, row): &(u64, Option<Row>)| (*at, row.as_ref().map(fingerprint))
                         children=|(at, row): (u64, Option<Row>)| one_row(at, row)
                     />
-                    <tr class="rows-gap" aria-hidden="true"><td colspan=width style:height=move || below()></td></tr>
+                    <tr class="rows-gap" aria-hidden="true"><td colspan=width style:height=below></td></tr>
                 </tbody>
             </table>
         </div>
@@ -367,10 +367,10 @@ fn heading(column: Column, navigation: Navigation, order: Memo<Option<String>>) 
         Some(true) => " ↓",
     };
     view! {
-        <th scope="col" aria-sort=move || spoken()>
+        <th scope="col" aria-sort=spoken>
             <button type="button" class="order" on:click=press>
                 {column.label}
-                <span aria-hidden="true">{move || mark()}</span>
+                <span aria-hidden="true">{mark}</span>
                 {move || way().is_none().then(|| view! { <Icon glyph=Glyph::Sort /> })}
             </button>
         </th>

@@ -81,7 +81,7 @@ pub(crate) fn Palette(
                     <li
                         role="option"
                         id=format!("place-{place}")
-                        aria-selected=move || chosen()
+                        aria-selected=chosen
                         on:click=move |_| go(place)
                     >
                         <Icon glyph=it.glyph />
@@ -123,8 +123,8 @@ pub(crate) fn Palette(
                     on:keydown=keys
                 />
             </div>
-            <ul id="places" role="listbox" aria-label=t().palette>{move || options()}</ul>
-            <p class="fine" role="status">{move || none()}</p>
+            <ul id="places" role="listbox" aria-label=t().palette>{options}</ul>
+            <p class="fine" role="status">{none}</p>
         </dialog>
     }
 }

@@ -22,14 +22,14 @@ pub(crate) fn Secret(
     view! {
         <div class="secret">
             <code class:secret-hidden=move || !shown.get()>
-                <span aria-hidden=move || (!shown.get()).then_some("true")>{move || text()}</span>
+                <span aria-hidden=move || (!shown.get()).then_some("true")>{text}</span>
                 <span class="visually-hidden">{move || (!shown.get()).then_some(t().hidden)}</span>
             </code>
             <button
                 type="button"
                 class="button button-quiet button-icon"
                 aria-pressed=move || if shown.get() { "true" } else { "false" }
-                title=move || say()
+                title=say
                 on:click=move |_| shown.update(|shown| *shown = !*shown)
             >
                 {move || {

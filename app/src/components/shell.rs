@@ -95,7 +95,7 @@ pub(crate) fn Shell(
                     <kbd aria-hidden="true">"Ctrl K"</kbd>
                 </button>
                 <nav aria-label=t().navigation>
-                    <ul>{move || links()}</ul>
+                    <ul>{links}</ul>
                 </nav>
                 <section class="shell-foot" aria-label=t().session>{footer} <LanguageChoice /> <ThemeChoice /></section>
             </div>

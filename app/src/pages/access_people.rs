@@ -62,7 +62,7 @@ pub(super) fn People() -> impl IntoView {
     view! {
         <Panel id="people" title=t().people actions=add.into_markup()>
             <p class="lead">{t().people_hint}</p>
-            {move || shown()}
+            {shown}
             <Loaded query=people let:rows>
                 <Table
                     caption=t().people

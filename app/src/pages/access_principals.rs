@@ -77,7 +77,7 @@ pub(super) fn Principals() -> impl IntoView {
     view! {
         <Panel id="principals" title=t().principals actions=add.into_markup()>
             <p class="lead">{t().principals_hint}</p>
-            {move || shown()}
+            {shown}
             <Loaded query=principals let:all>{move || cards(all.get())}</Loaded>
         </Panel>
         <NewPrincipal open principals fresh />

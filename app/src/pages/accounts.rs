@@ -243,7 +243,7 @@ fn AccountForm(
             failure
             on_submit=submit
         >
-            {move || only_new()}
+            {only_new}
             <SelectField id="tier" label=t().tier value=sku options=tiers />
             <TextArea id="account-description" label=t().description value=description rows=2 />
         </FormDialog>

@@ -33,6 +33,6 @@ pub(crate) fn ChangesPage() -> impl IntoView {
     view! {
         <PageHeader title=t().changes />
         <p class="lead">{t().changes_lead}</p>
-        {move || list()}
+        {list}
     }
 }

@@ -158,7 +158,7 @@ fn UnderWay(deploying: Deploying) -> impl IntoView {
     view! {
         <Panel id="progress" title=fill(t().deploying, &[("name", &name)])>
             <DeployProgress deploying />
-            {move || failed()}
+            {failed}
             <p class="fine">{t().deploying_hint}</p>
         </Panel>
     }
@@ -282,7 +282,7 @@ fn DeployForm(choices: Choices) -> impl IntoView {
                     options=destinations
                     hint=t().destination_hint
                 />
-                {move || new_fields()}
+                {new_fields}
             </Panel>
             <div class="actions">
                 <Button

@@ -182,12 +182,12 @@ pub(super) fn DeployProgress(deploying: Deploying) -> impl IntoView {
                 })
             };
             view! {
-                <li class=move || class()>
+                <li class=class>
                     {move || view! { <Icon glyph=mark().0 /> }}
                     <div>
                         <span>{label}</span>
                         <span class="visually-hidden">{move || mark().1}</span>
-                        {move || bar()}
+                        {bar}
                     </div>
                 </li>
             }

@@ -78,7 +78,7 @@ pub(crate) fn ImagePage(id: ImageId) -> impl IntoView {
             crumbs=vec![Crumb { label: t().images.to_owned(), href: account.href(Page::Images) }]
             aside=aside.into_markup()
         >
-            {move || actions()}
+            {actions}
         </PageHeader>
         <Loaded query=image let:image>
             {move || {

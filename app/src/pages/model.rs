@@ -75,7 +75,7 @@ pub(crate) fn ModelPage(id: ModelId) -> impl IntoView {
             title=derive(title)
             crumbs=vec![Crumb { label: t().models.to_owned(), href: account.href(Page::Models) }]
         >
-            {move || actions()}
+            {actions}
         </PageHeader>
         <Tabs label=t().parts_of_model tabs current=derive(place) />
         <Loaded query=model let:model>

@@ -58,7 +58,7 @@ fn Drawn(graph: Graph) -> impl IntoView {
                 <Drawing label=t().graph_title nodes edges layout=places chosen />
             </Panel>
             <Panel id="node" title=t().details>
-                <div aria-live="polite">{move || details()}</div>
+                <div aria-live="polite">{details}</div>
             </Panel>
         </div>
         <details class="advanced">

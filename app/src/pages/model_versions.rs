@@ -89,7 +89,7 @@ fn Comparison(model: Model, versions: Query<Vec<Model>>) -> impl IntoView {
     view! {
         <Panel id="compare" title=t().compare>
             <SelectField id="with" label=t().compare_with value=chosen options hint=t().compare_hint />
-            {move || compared()}
+            {compared}
         </Panel>
     }
 }

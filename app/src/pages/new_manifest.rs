@@ -152,7 +152,7 @@ fn Form(models: Vec<Model>) -> impl IntoView {
                     options=runtimes
                     hint=t().runtime_hint
                 />
-                {move || of_onnx()}
+                {of_onnx}
                 <Field id="driver" label=t().driver value=driver required=true mono=true />
             </Panel>
             {move || failure.get().map(|error| view! { <FailureNote error /> })}

@@ -219,7 +219,7 @@ pub(crate) fn NewModelPage() -> impl IntoView {
                                 accept=".onnx,.wasm,.zip,.gz,.tgz"
                                 on_file
                             />
-                            {move || picked()}
+                            {picked}
                         }
                     }
                 }}
@@ -244,7 +244,7 @@ pub(crate) fn NewModelPage() -> impl IntoView {
                 <Field id="tags" label=t().tags value=tags hint=t().tags_hint error=tags_error />
             </Panel>
             {move || failure.get().map(|error| view! { <FailureNote error /> })}
-            {move || progress()}
+            {progress}
             <div class="actions">
                 <Button
                     label=derive(say_register)

@@ -52,7 +52,7 @@ pub(crate) fn OperationPage(id: OperationId) -> impl IntoView {
             ]
             aside=aside.into_markup()
         >
-            {move || actions()}
+            {actions}
         </PageHeader>
         <Loaded query=operation let:operation>
             <Body operation />
@@ -85,10 +85,10 @@ fn Body(operation: Known<AsyncOperationStatus>) -> impl IntoView {
     };
     let announced = move || operation.with(|it| state_word(it.state));
     view! {
-        <p class="visually-hidden" role="status">{move || announced()}</p>
-        {move || progress()}
-        {move || failure()}
-        {move || warnings()}
+        <p class="visually-hidden" role="status">{announced}</p>
+        {progress}
+        {failure}
+        {warnings}
         <Panel id="details" title=t().details>
             {move || {
                 let it = operation.get();

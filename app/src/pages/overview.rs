@@ -63,7 +63,7 @@ pub(crate) fn OverviewPage() -> impl IntoView {
         (account.href(Page::Services), account.href(Page::Operations));
     view! {
         <PageHeader title=t().overview>{actions}</PageHeader>
-        {move || steps()}
+        {steps}
         <div class="figures">
             <Figure
                 label=t().services
@@ -86,7 +86,7 @@ pub(crate) fn OverviewPage() -> impl IntoView {
                 glyph=Glyph::Warning
             />
         </div>
-        {move || charts()}
+        {charts}
         <Panel
             id="services"
             title=t().services

@@ -67,7 +67,7 @@ pub(crate) fn ServicePage(name: String) -> impl IntoView {
             ]
             aside=aside.into_markup()
         >
-            {move || actions()}
+            {actions}
         </PageHeader>
         <Tabs label=t().parts_of_service tabs current=derive(place) />
         <Loaded query=service let:current>
@@ -147,8 +147,8 @@ fn Summary(service: Known<Service>) -> impl IntoView {
         })
     };
     view! {
-        <Panel id="details" title=t().details>{move || facts()}</Panel>
-        {move || address()}
+        <Panel id="details" title=t().details>{facts}</Panel>
+        {address}
     }
 }
 

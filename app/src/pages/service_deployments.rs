@@ -118,7 +118,7 @@ pub(super) fn Deployments(
                 <td><State state=deployment.state succeeded=word /></td>
                 <td><Moment at=deployment.created_at /></td>
                 <td>{deployment.expired_at.map(|at| view! { <Moment at /> })}</td>
-                <td>{move || back()}</td>
+                <td>{back}</td>
             </tr>
         }
     };

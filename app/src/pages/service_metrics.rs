@@ -81,7 +81,7 @@ pub(super) fn Metrics(service: Known<Service>) -> impl IntoView {
         .map(|known| {
             let href = format!("{here}?range={}", known.name());
             let current = move || (range.get() == known).then_some("true");
-            view! { <li><a href=href aria-current=move || current()>{known.words()}</a></li> }
+            view! { <li><a href=href aria-current=current>{known.words()}</a></li> }
         })
         .collect_view();
     let charts = move || {
@@ -96,7 +96,7 @@ pub(super) fn Metrics(service: Known<Service>) -> impl IntoView {
             <ul>{links}</ul>
         </nav>
     };
-    view! { <Panel id="metrics" title=t().metrics actions=ranges.into_markup()>{move || charts()}</Panel> }
+    view! { <Panel id="metrics" title=t().metrics actions=ranges.into_markup()>{charts}</Panel> }
 }
 
 #[component]

@@ -118,7 +118,7 @@ pub(super) fn SettingsForm(fields: SettingsFields) -> impl IntoView {
     };
     view! {
         <CheckField id="autoscale" label=t().autoscale hint=t().autoscale_hint value=fields.autoscale />
-        {move || scaling()}
+        {scaling}
         <div class="field-row">
             <Field
                 id="cpu"

@@ -76,7 +76,7 @@ pub(crate) fn SignInPage() -> impl IntoView {
                 </div>
                 <PageHeader title=t().sign_in />
                 <p class="lead">{t().sign_in_lead}</p>
-                {move || refusal()}
+                {refusal}
                 <form on:submit=submit>
                     <Field
                         id="client-id"

@@ -69,7 +69,7 @@ pub(crate) fn SignInAgain() -> impl IntoView {
             <h2>{t().sign_in_again}</h2>
             <div class="dialog-body">
                 <p>{t().sign_in_again_hint}</p>
-                {move || refusal()}
+                {refusal}
             </div>
             <form on:submit=submit>
                 <Field

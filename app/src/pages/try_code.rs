@@ -50,7 +50,7 @@ pub(super) fn Code(
         .map(|it| {
             let pressed = move || if language.get() == it { "true" } else { "false" };
             view! {
-                <button type="button" aria-pressed=move || pressed() on:click=move |_| language.set(it)>
+                <button type="button" aria-pressed=pressed on:click=move |_| language.set(it)>
                     {it.name()}
                 </button>
             }

@@ -137,7 +137,7 @@ pub(super) fn Entry(
         .map(|(way, label)| {
             let pressed = move || if mode.get() == way { "true" } else { "false" };
             view! {
-                <button type="button" aria-pressed=move || pressed() on:click=move |_| mode.set(way)>
+                <button type="button" aria-pressed=pressed on:click=move |_| mode.set(way)>
                     {label}
                 </button>
             }
@@ -148,7 +148,7 @@ pub(super) fn Entry(
     });
     view! {
         <Panel id="request" title=t().request actions=switch.into_markup()>
-            {move || editor()}
+            {editor}
             <div class="actions">{children()}</div>
         </Panel>
     }

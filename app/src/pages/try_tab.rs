@@ -82,7 +82,7 @@ pub(super) fn InThisTab(
                 disabled=derive(move || attempt.document.with(Result::is_err))
                 on_press=run
             />
-            <div aria-live="polite">{move || shown()}</div>
+            <div aria-live="polite">{shown}</div>
         </Panel>
     }
 }
@@ -110,10 +110,10 @@ fn beside(ran: Ran, attempt: Attempt) -> Markup {
     };
     view! {
         <div class="tab-answer">
-            {move || agreement()}
+            {agreement}
             <KeyValues>
                 <KeyValue name=t().tab_took>{duration(here)}</KeyValue>
-                {move || server()}
+                {server}
                 <KeyValue name=t().module_size>{bytes(ran.module_bytes as u64)}</KeyValue>
             </KeyValues>
             <CodeBlock text=readable(&ran.answer.document) label=t().answer_body />

@@ -3,8 +3,8 @@
 use gloo_net::http::Method;
 use serde::Deserialize;
 use shared::{
-    Graph, Manifest, ManifestRequest, Model, ModelId, ModelPatch, ModelRequest, RuntimeType,
-    Service, Signature, TargetRuntime, UnsupportedOperator, paths::versioned,
+    Graph, GraphCosts, Manifest, ManifestRequest, Model, ModelId, ModelPatch, ModelRequest,
+    RuntimeType, Service, Signature, TargetRuntime, UnsupportedOperator, paths::versioned,
 };
 
 use super::{
@@ -79,6 +79,16 @@ impl AccountClient {
         let answer = self.edge.exchange(Call::get(versioned(&self.path.model_graph(id)))).await?;
         match answer.status {
             400 | 409 => Ok(None),
+            200 => answer.read().map(Some),
+            _ => Err(answer.failure()),
+        }
+    }
+
+    /// How long its operators take on the server, which runs it for that; `None` where it cannot.
+    pub(crate) async fn model_costs(self, id: ModelId) -> Result<Option<GraphCosts>, EdgeError> {
+        let answer = self.edge.exchange(Call::get(versioned(&self.path.model_costs(id)))).await?;
+        match answer.status {
+            400 | 409 | 413 => Ok(None),
             200 => answer.read().map(Some),
             _ => Err(answer.failure()),
         }

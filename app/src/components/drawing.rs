@@ -19,6 +19,8 @@ use crate::{
 
 /// Height of the window over its width.
 const ASPECT: f64 = 0.62;
+/// Radius of a box's corners.
+const CORNER: f64 = 8.0;
 
 /// One box.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +42,8 @@ pub(crate) fn Drawing(
     layout: Layout,
     /// The chosen box.
     chosen: RwSignal<Option<usize>>,
+    /// Of each box, how full the bar at its foot is, from 0 to 1; no bars while it is empty.
+    shares: RwSignal<Vec<f64>>,
 ) -> impl IntoView {
     let view = RwSignal::new(Viewport::opening(&layout, 600.0, ASPECT));
     let window = NodeRef::<html::Div>::new();
@@ -111,7 +115,7 @@ pub(crate) fn Drawing(
         .into_iter()
         .zip(layout.places.iter().copied())
         .enumerate()
-        .map(|(place, (node, (x, y)))| drawn_box(place, node, (x, y), chosen))
+        .map(|(place, (node, (x, y)))| drawn_box(place, node, (x, y), chosen, shares))
         .collect();
     let whole = layout.clone();
     view! {
@@ -161,7 +165,12 @@ fn drawn_box(
     node: DrawnNode,
     (x, y): (f64, f64),
     chosen: RwSignal<Option<usize>>,
+    shares: RwSignal<Vec<f64>>,
 ) -> Markup {
+    let bar = move || {
+        let share = shares.with(|shares| shares.get(place).copied().unwrap_or_default());
+        fixed(share * (WIDTH - 2.0 * CORNER), 1)
+    };
     let class = move || {
         let mark = if chosen.get() == Some(place) { " graph-chosen" } else { "" };
         format!("graph-node graph-{}{mark}", node.kind)
@@ -183,7 +192,8 @@ fn drawn_box(
             on:keydown=press
         >
             <title>{format!("{} {}", node.title, node.sub)}</title>
-            <rect width=fixed(WIDTH, 0) height=fixed(HEIGHT, 0) rx="8" />
+            <rect width=fixed(WIDTH, 0) height=fixed(HEIGHT, 0) rx=fixed(CORNER, 0) />
+            <rect class="graph-bar" x=fixed(CORNER, 0) y=fixed(HEIGHT - 3.0, 0) width=bar height="3" />
             // A wide font is cut off at the edge of the box; the title has the whole names.
             <svg width=fixed(WIDTH - 6.0, 0) height=fixed(HEIGHT, 0)>
                 <text x="12" y="19" class="graph-title">{cut(&node.title, 22)}</text>

@@ -60,7 +60,6 @@ impl Store {
             .busy_timeout(BUSY)
             .statement_cache_capacity(256)
             .row_buffer_size(ROWS_AHEAD)
-            .pragma("cache_size", "-4096")
             .pragma("temp_store", "memory");
         let writer = SqlitePoolOptions::new()
             .max_connections(1)

@@ -112,10 +112,12 @@ impl List {
                     self.total.set(Some(slice.total));
                 }
                 if self.pages.with_untracked(|pages| pages.get(&page) != Some(&slice.rows)) {
+                    // An answer may come late, when something else is in sight: that stays.
+                    let near = untrack(|| pages_of(&self.in_sight())).start;
                     self.pages.update(|pages| {
                         pages.insert(page, slice.rows);
                         while pages.len() > KEPT
-                            && let Some(far) = farthest(pages.keys().copied(), page)
+                            && let Some(far) = farthest(pages.keys().copied(), near)
                         {
                             pages.remove(&far);
                         }
@@ -386,5 +388,21 @@ mod tests {
         assert_eq!(spelled(Some("name-desc")), "name desc");
         assert_eq!(spelled(None), "");
         assert_eq!(spelled(Some("nonsense")), "");
+    }
+
+    #[test]
+    fn answers_that_come_late_do_not_push_out_what_is_in_sight() {
+        let owner = Owner::new();
+        owner.set();
+        let list = List::new();
+        let answer = || Ok(Slice { rows: Vec::new(), total: 100_000 });
+
+        for page in std::iter::once(0).chain(990..990 + KEPT as u64) {
+            list.accept(0, page, answer());
+        }
+
+        let (first, kept) = list.pages.with_untracked(|it| (it.contains_key(&0), it.len()));
+        assert!(first);
+        assert_eq!(kept, KEPT);
     }
 }

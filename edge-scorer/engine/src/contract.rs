@@ -1,8 +1,9 @@
 //! Reads a module and refuses whatever the contract does not allow, before anything is compiled.
 //!
 //! # Invariants
-//! - A module that passes imports nothing but functions of `linalg`, has no start function, one 32-bit memory, and exports of
-//!   exactly the documented types: the rest of the crate need not ask again.
+//! - A module that passes imports nothing but functions of `linalg`, and the mark where it is measured;
+//!   it has no start function, one 32-bit memory, and exports of exactly the documented types: the rest
+//!   of the crate need not ask again.
 //! - The signature is inside the limits of [`crate::limits`], and every dimension is resolved.
 
 use shared::{ElementType, Signature};

@@ -45,7 +45,8 @@ pub fn compile_child_main(arguments: &[OsString]) -> u8 {
     }
 }
 
-/// Hard limits: whoever takes over this process cannot raise them.
+/// Hard limits: whoever takes over this process cannot raise them. One that measures may raise that of
+/// its addresses, since an instance reserves more of them than it uses.
 fn limit(job: &Job) -> std::io::Result<()> {
     let limits = &job.limits;
     let set = |resource: Resource, value: u64| {

@@ -11,7 +11,7 @@ use crate::graph;
 use crate::import::{self, Batch, Imported};
 use crate::lower::{self, Refused};
 use crate::operators;
-use crate::plan::{self, Plan, Planner};
+use crate::plan::{self, Plan, Planner, Step};
 use crate::signature;
 use crate::{Compiled, Options};
 
@@ -96,6 +96,7 @@ fn statically(proto: ModelProto, source: String, options: &Options) -> Result<Co
     if !unsupported.is_empty() {
         return Err(CompileError::Unsupported(unsupported).into());
     }
+    let shown = proto.graph.as_ref().filter(|_| options.marks).map(graph::names);
     let (imported, mut plan) = plan_of(proto, options)?;
     if plan.profile == Profile::Linalg && !plan.calls_the_host() {
         // Nothing is worth a call out of the sandbox: the module runs anywhere.
@@ -118,8 +119,11 @@ fn statically(proto: ModelProto, source: String, options: &Options) -> Result<Co
     }
     let text = plan::print(&plan, &placement);
     let wasm = emit::emit(&plan, &placement, &signature, &text, options.marks)?;
-    let shown = imported.proto.graph.as_ref().map(graph::names).unwrap_or_default();
-    let steps = plan.steps.iter().map(|step| origin(&shown, &step.node)).collect();
+    let origin_of = |shown: &Vec<(String, u32)>| {
+        let named = |step: &Step| origin(shown.iter().map(|(n, at)| (n.as_str(), *at)), &step.node);
+        plan.steps.iter().map(named).collect()
+    };
+    let steps = shown.as_ref().map(origin_of).unwrap_or_default();
     Ok(Compiled { wasm, signature, plan: text, steps })
 }
 
@@ -168,12 +172,12 @@ fn plan_of(proto: ModelProto, options: &Options) -> Result<(Imported, Plan), Sto
     }
 }
 
-/// Where a graph shows the operator that a node of the typed graph is made of, if it shows it.
+/// Which of the file's operators, given by their names, a node of the typed graph is made of.
 ///
 /// tract names what it makes of a node after the node: `conv1`, `conv1.bias`.
-fn origin(shown: &[(String, u32)], node: &str) -> Option<u32> {
-    let named = shown.iter().filter(|(name, _)| node.starts_with(name.as_str()));
-    named.max_by_key(|(name, _)| name.len()).map(|(_, place)| *place)
+fn origin<'a, T>(operators: impl Iterator<Item = (&'a str, T)>, node: &str) -> Option<T> {
+    let named = operators.filter(|(name, _)| node.starts_with(name));
+    named.max_by_key(|(name, _)| name.len()).map(|(_, operator)| operator)
 }
 
 /// Nodes of the typed graph, reported as the operators of the file that they come from.
@@ -181,12 +185,8 @@ fn not_lowered(proto: &ModelProto, refused: Vec<Refused>) -> CompileError {
     let nodes = proto.graph.as_ref().map_or(&[][..], |graph| &graph.node);
     let mut unsupported: Vec<UnsupportedOperator> = Vec::new();
     for Refused { node, operator, reason } in refused {
-        // tract names what it makes of a node after the node: `conv1`, `conv1.bias`.
-        let origin = nodes
-            .iter()
-            .filter(|origin| node.starts_with(&origin.name))
-            .max_by_key(|origin| origin.name.len());
-        let (domain, operator, node) = match origin {
+        let named = nodes.iter().map(|node| (node.name.as_str(), node));
+        let (domain, operator, node) = match origin(named, &node) {
             Some(origin) => {
                 let domain = if origin.domain.is_empty() { "ai.onnx" } else { &origin.domain };
                 (domain.to_owned(), origin.op_type.clone(), origin.name.clone())

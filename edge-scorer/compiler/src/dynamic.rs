@@ -54,9 +54,13 @@ pub(crate) fn compile(
     let signature = ports.describe(&proto, &zipped, options.profile, source);
     let (wasm, plan) = emit::emit(&proto, &ports, &signature, options.marks)?;
     // One step for each node: what is inside of a loop or a branch is a part of it.
-    let nodes = proto.graph.as_ref().map_or(0, |graph| graph.node.len());
-    let shown = proto.graph.as_ref().map(crate::graph::names).unwrap_or_default();
-    let steps = (0..nodes).map(|node| shown.get(node).map(|(_, place)| *place)).collect();
+    let steps = match &proto.graph {
+        Some(graph) if options.marks => {
+            let shown = crate::graph::places(graph).map(Some);
+            shown.chain(std::iter::repeat(None)).take(graph.node.len()).collect()
+        }
+        _ => Vec::new(),
+    };
     Ok(Compiled { wasm, signature, plan, steps })
 }
 

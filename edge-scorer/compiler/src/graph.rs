@@ -58,14 +58,16 @@ fn draw(file: &GraphProto) -> Graph {
     drawn
 }
 
-/// The operators that [`graph`] shows, by the names that they are compiled under, with their places.
-pub(crate) fn names(file: &GraphProto) -> Vec<(String, u32)> {
+/// The places, in what [`graph`] shows, of the file's operators: of the first of them.
+pub(crate) fn places(file: &GraphProto) -> impl Iterator<Item = u32> {
     let first = ports(file).take(PORTS).count() as u32;
-    let named = |(index, node): (usize, &NodeProto)| match node.name.as_str() {
-        "" => format!("{}_{index}", node.op_type),
-        name => name.to_owned(),
-    };
-    file.node.iter().take(OPERATORS).enumerate().map(named).zip(first..).collect()
+    (first..).take(file.node.len().min(OPERATORS))
+}
+
+/// The names that these operators are compiled under, with their places.
+pub(crate) fn names(file: &GraphProto) -> Vec<(String, u32)> {
+    let named = |(index, node)| import::node_name(node, index);
+    file.node.iter().enumerate().map(named).zip(places(file)).collect()
 }
 
 /// What the caller gives: old files list their constants among the inputs.

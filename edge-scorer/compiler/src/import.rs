@@ -33,7 +33,7 @@ use tract_onnx::tract_hir::internal::{InferenceModel, Symbol};
 pub(crate) use self::{
     external::inline,
     facts::{SymbolFact, given_inputs},
-    rewrite::{Zipped, unzip},
+    rewrite::{Zipped, node_name, unzip},
 };
 use crate::error::{CompileError, Limits, Stopped};
 use crate::ml::Fault;

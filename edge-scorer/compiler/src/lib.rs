@@ -66,8 +66,8 @@ pub struct Compiled {
     pub signature: Signature,
     /// The plan as text to read, as in the section `edge-scorer.plan`.
     pub plan: String,
-    /// For each step, in order, the operator that it is made of: its place among the nodes of
-    /// [`graph`]. `None` where that does not show it.
+    /// With marks, for each step, in order, the operator that it is made of: its place among the
+    /// nodes of [`graph`]. `None` where that does not show it.
     pub steps: Vec<Option<u32>>,
 }
 

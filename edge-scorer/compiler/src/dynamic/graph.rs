@@ -7,6 +7,7 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
 use super::cost::Costs;
 use super::image::Image;
 use crate::error::CompileError;
+use crate::import;
 
 /// What a graph does, in order.
 #[derive(Debug, Default)]
@@ -159,7 +160,7 @@ impl<'a> Builder<'a> {
         names: &mut Names<'a>,
     ) -> Result<Step, CompileError> {
         let title = match node.name.as_str() {
-            "" => format!("{}_{index}", node.op_type),
+            "" => import::node_name(node, index),
             name => format!("{name} ({})", node.op_type),
         };
         let opset = self.opset(&node.domain);

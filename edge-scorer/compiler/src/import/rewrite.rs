@@ -19,6 +19,10 @@ pub(crate) type Zipped = HashMap<String, Vec<Label>>;
 /// Rewrites the model in place; answers the classes of the outputs that were maps.
 pub(crate) fn rewrite(model: &mut ModelProto) -> Result<Zipped, CompileError> {
     let Some(graph) = &mut model.graph else { return Ok(Zipped::new()) };
+    // First of all: from here on, a node is where the file does not have it.
+    for (index, node) in graph.node.iter_mut().enumerate() {
+        node.name = node_name(node, index);
+    }
     let outputs: Vec<String> = graph.output.iter().map(|output| output.name.clone()).collect();
     ml::join_tokenizers(&mut graph.node, &outputs);
     ml::axes_as_attributes(graph);
@@ -29,13 +33,15 @@ pub(crate) fn rewrite(model: &mut ModelProto) -> Result<Zipped, CompileError> {
             .metadata_props
             .push(StringStringEntryProto { key: "feature_names".to_owned(), value: names });
     }
-
-    for (index, node) in graph.node.iter_mut().enumerate() {
-        if node.name.is_empty() {
-            node.name = format!("{}_{index}", node.op_type);
-        }
-    }
     unzip(graph)
+}
+
+/// What a node is called: by its name, or by its operator and its place in the file.
+pub(crate) fn node_name(node: &NodeProto, index: usize) -> String {
+    match node.name.as_str() {
+        "" => format!("{}_{index}", node.op_type),
+        name => name.to_owned(),
+    }
 }
 
 /// Turns every `ZipMap` into the tensor that it is made of; answers the classes by output.
@@ -76,4 +82,32 @@ fn zip_classes(node: &NodeProto) -> Result<Vec<Label>, CompileError> {
         false => texts.into_iter().map(Label::Text).collect(),
         true => numbers.iter().copied().map(Label::Int).collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_called_after_its_place_in_the_file_whatever_is_joined_before_it() {
+        let node = |operator: &str, input: &str, output: &str| NodeProto {
+            op_type: operator.to_owned(),
+            input: vec![input.to_owned()],
+            output: vec![output.to_owned()],
+            ..NodeProto::default()
+        };
+        let nodes = [
+            node("Tokenizer", "text", "words"),
+            node("TfIdfVectorizer", "words", "counts"),
+            node("Relu", "counts", "scores"),
+        ];
+        let graph = GraphProto { node: nodes.into(), ..GraphProto::default() };
+        let mut model = ModelProto { graph: Some(graph), ..ModelProto::default() };
+
+        rewrite(&mut model).unwrap();
+
+        let nodes = model.graph.unwrap().node;
+        let named: Vec<_> = nodes.iter().map(|node| (&*node.op_type, &*node.name)).collect();
+        assert_eq!(named, [("CountWords", "TfIdfVectorizer_1"), ("Relu", "Relu_2")]);
+    }
 }

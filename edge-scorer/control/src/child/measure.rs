@@ -8,7 +8,7 @@ use shared::{GraphCosts, NodeCost, Profile};
 
 use super::{
     job::{Job, Refusal},
-    work::{compile_refusal, internal, module_refusal},
+    work::{compile_refusal, internal, module_refusal, options},
 };
 
 /// Addresses that an instance reserves, most of which never become memory.
@@ -19,9 +19,7 @@ const TIME: Duration = Duration::from_millis(500);
 const DEADLINE: Duration = Duration::from_secs(10);
 
 pub(super) fn measure(job: &Job, onnx: &[u8], profile: Profile) -> Result<GraphCosts, Refusal> {
-    let limits =
-        compiler::Limits { module_bytes: job.limits.module_bytes, ..compiler::Limits::default() };
-    let options = compiler::Options { profile, limits, marks: true };
+    let options = compiler::Options { marks: true, ..options(job, profile) };
     let compiled = compiler::compile(onnx, &options).map_err(compile_refusal)?;
     // The compiler is done with the file; from here on the engine limits what the model gets.
     let (_, hard) = Resource::AS.get().map_err(|error| internal(&error))?;
@@ -56,7 +54,7 @@ fn refusal(error: ScoreError) -> Refusal {
         ScoreError::OutOfTime | ScoreError::OutOfMemory => Refusal::limit(error.to_string()),
         ScoreError::NoInstance(_) => internal(&error),
         error => Refusal::unsupported_model(
-            format!("the model cannot be timed with an example of zeros: {error}"),
+            format!("the model cannot be timed with its example, or zeros if it has none: {error}"),
             "Put a row that it accepts into the file's metadata, as `example`.",
         ),
     }

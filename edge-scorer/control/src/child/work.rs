@@ -49,15 +49,17 @@ pub fn compile_child_main(arguments: &[OsString]) -> u8 {
 /// its addresses, since an instance reserves more of them than it uses.
 fn limit(job: &Job) -> std::io::Result<()> {
     let limits = &job.limits;
-    let set = |resource: Resource, value: u64| {
-        let (_, hard) = resource.get()?;
-        let value = value.min(hard);
-        resource.set(value, value)
+    let set_both = |resource: Resource, soft: u64, hard: u64| {
+        let (_, inherited) = resource.get()?;
+        resource.set(soft.min(inherited), hard.min(inherited))
     };
+    let set = |resource, value| set_both(resource, value, value);
     // The program itself is mapped already, and is not what the limit is about.
     let room = address_space("VmSize:").saturating_add(limits.memory_bytes);
     match job.task {
-        Task::Measure { .. } => Resource::AS.set(room, room.saturating_add(measure::ADDRESSES))?,
+        Task::Measure { .. } => {
+            set_both(Resource::AS, room, room.saturating_add(measure::ADDRESSES))?;
+        }
         _ => set(Resource::AS, room)?,
     }
     set(Resource::CPU, limits.seconds.saturating_mul(2).max(1))?;
@@ -137,6 +139,13 @@ fn draw(bytes: &[u8], format: Format) -> Result<Outcome, Refusal> {
     Ok(Outcome::Drawn(graph))
 }
 
+/// What the compiler may do for this job.
+pub(super) fn options(job: &Job, profile: Profile) -> compiler::Options {
+    let limits =
+        compiler::Limits { module_bytes: job.limits.module_bytes, ..compiler::Limits::default() };
+    compiler::Options { profile, limits, ..compiler::Options::default() }
+}
+
 /// A module made by hand is taken as it stands: only its author knows what it needs.
 fn build_portable(job: &Job, bytes: &[u8], format: Format) -> Result<Outcome, Refusal> {
     if format == Format::Wasm {
@@ -144,11 +153,8 @@ fn build_portable(job: &Job, bytes: &[u8], format: Format) -> Result<Outcome, Re
         return Ok(Outcome::BuiltPortable);
     }
     refuse_archive(format)?;
-    let limits =
-        compiler::Limits { module_bytes: job.limits.module_bytes, ..compiler::Limits::default() };
-    let options =
-        compiler::Options { profile: Profile::Portable, limits, ..compiler::Options::default() };
-    let compiled = compiler::compile(bytes, &options).map_err(compile_refusal)?;
+    let compiled =
+        compiler::compile(bytes, &options(job, Profile::Portable)).map_err(compile_refusal)?;
     write(&job.module(), &compiled.wasm)?;
     Ok(Outcome::BuiltPortable)
 }
@@ -156,10 +162,7 @@ fn build_portable(job: &Job, bytes: &[u8], format: Format) -> Result<Outcome, Re
 fn build(job: &Job, bytes: &[u8], format: Format, profile: Profile) -> Result<Outcome, Refusal> {
     refuse_archive(format)?;
     log(&format!("compiling {} bytes of ONNX for the profile {profile}", bytes.len()));
-    let limits =
-        compiler::Limits { module_bytes: job.limits.module_bytes, ..compiler::Limits::default() };
-    let options = compiler::Options { profile, limits, ..compiler::Options::default() };
-    let compiled = compiler::compile(bytes, &options).map_err(compile_refusal)?;
+    let compiled = compiler::compile(bytes, &options(job, profile)).map_err(compile_refusal)?;
     log(&format!("the module has {} bytes; its plan:", compiled.wasm.len()));
     log(&compiled.plan);
     log("making machine code");

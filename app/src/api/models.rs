@@ -1,7 +1,7 @@
 //! Models and their signatures.
 
 use gloo_net::http::Method;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use shared::{
     Graph, GraphCosts, Manifest, ManifestRequest, Model, ModelId, ModelPatch, ModelRequest,
     RuntimeType, Service, Signature, TargetRuntime, UnsupportedOperator, paths::versioned,
@@ -76,20 +76,24 @@ impl AccountClient {
 
     /// Its operators; `None` while its bytes are unread or where it has none to draw.
     pub(crate) async fn model_graph(self, id: ModelId) -> Result<Option<Graph>, EdgeError> {
-        let answer = self.edge.exchange(Call::get(versioned(&self.path.model_graph(id)))).await?;
-        match answer.status {
-            400 | 409 => Ok(None),
-            200 => answer.read().map(Some),
-            _ => Err(answer.failure()),
-        }
+        self.unless(&[400, 409], self.path.model_graph(id)).await
     }
 
     /// How long its operators take on the server, which runs it for that; `None` where it cannot.
     pub(crate) async fn model_costs(self, id: ModelId) -> Result<Option<GraphCosts>, EdgeError> {
-        let answer = self.edge.exchange(Call::get(versioned(&self.path.model_costs(id)))).await?;
+        self.unless(&[400, 409, 413], self.path.model_costs(id)).await
+    }
+
+    /// What is at `path`; `None` where these statuses say that there is no such thing.
+    async fn unless<T: DeserializeOwned>(
+        &self,
+        none: &[u16],
+        path: String,
+    ) -> Result<Option<T>, EdgeError> {
+        let answer = self.edge.exchange(Call::get(versioned(&path))).await?;
         match answer.status {
-            400 | 409 | 413 => Ok(None),
             200 => answer.read().map(Some),
+            status if none.contains(&status) => Ok(None),
             _ => Err(answer.failure()),
         }
     }

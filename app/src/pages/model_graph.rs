@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
-use shared::{Graph, GraphCosts, GraphNode, GraphNodeKind, ModelId};
+use shared::{Graph, GraphCosts, GraphNode, GraphNodeKind, ModelId, NodeCost};
 
 use super::signature::Unread;
 use crate::{
-    api::Query,
+    api::{Phase, Query},
     app::use_account,
     components::{Drawing, DrawnNode, KeyValue, KeyValues, Loaded, Panel, Table},
     format::{count, decimal, duration},
     layout::layout,
     markup::{Markup, view},
-    react::react,
+    react::{memo, react},
     text::{fill, t},
 };
 
@@ -47,20 +47,28 @@ fn Drawn(id: ModelId, graph: Graph) -> impl IntoView {
         view! { <p class="note">{fill(t().graph_cut, &[("shown", &shown), ("total", &total)])}</p> }
     });
     let nodes_count = graph.nodes.len();
+    let phase = costs.fetched().phase();
+    let times = memo(move || match (costs.get().flatten(), phase.get()) {
+        (Some(costs), _) => Times::Measured(costs_by_place(&costs, nodes_count)),
+        (None, Phase::Waiting) => Times::Awaited,
+        (None, Phase::Failed | Phase::Ready) => Times::Unknown,
+    });
     let shares = RwSignal::new(Vec::new());
     react(move || {
-        let costs = costs.get().flatten().unwrap_or_default();
-        shares.set(costs_by_place(&costs, nodes_count).iter().map(|(_, share)| *share).collect());
+        if let Times::Measured(times) = times.get() {
+            shares.set(times.iter().map(|time| time.share).collect());
+        }
     });
     let graph = StoredValue::new(graph);
     let details = move || {
-        let place = chosen.get();
-        let node = place.and_then(|at| graph.with_value(|graph| graph.nodes.get(at).cloned()));
-        match node {
+        let found = chosen.get().and_then(|place| {
+            graph.with_value(|graph| Some((place, graph.nodes.get(place)?.clone())))
+        });
+        match found {
             None => view! { <p class="fine">{t().choose_node}</p> },
-            Some(node) => {
-                let cost = costs.get().map(|costs| cost(&node, place, costs.as_ref()));
-                attributes(node, cost)
+            Some((place, node)) => {
+                let time = times.with(|times| time(&node, place, times));
+                attributes(node, time)
             }
         }
     };
@@ -77,10 +85,7 @@ fn Drawn(id: ModelId, graph: Graph) -> impl IntoView {
         </div>
         <details class="advanced">
             <summary>{t().as_table}</summary>
-            {move || {
-                let costs = costs.get().flatten();
-                graph.with_value(|graph| as_table(graph, costs.as_ref()))
-            }}
+            {as_table(graph, times)}
         </details>
     }
 }
@@ -94,35 +99,54 @@ fn drawn(node: &GraphNode) -> DrawnNode {
     DrawnNode { title, sub, kind }
 }
 
-/// Of each node the nanoseconds of a row, and their share of all.
-fn costs_by_place(costs: &GraphCosts, count: usize) -> Vec<(u64, f64)> {
+/// What is known of how long the nodes take.
+#[derive(Clone, PartialEq)]
+enum Times {
+    /// The server measures.
+    Awaited,
+    /// It could not.
+    Unknown,
+    /// One for each node.
+    Measured(Vec<NodeTime>),
+}
+
+/// What a row takes in one node.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct NodeTime {
+    nanoseconds: u64,
+    /// Of the whole model's time.
+    share: f64,
+}
+
+/// The time of each of `count` nodes.
+fn costs_by_place(costs: &GraphCosts, count: usize) -> Vec<NodeTime> {
     let total: u64 = costs.nodes.iter().map(|cost| cost.nanoseconds).sum();
-    let mut places = vec![(0, 0.0); count];
-    for cost in &costs.nodes {
-        if let Some(place) = places.get_mut(cost.node as usize) {
-            *place = (cost.nanoseconds, cost.nanoseconds as f64 / total.max(1) as f64);
+    let mut places = vec![NodeTime::default(); count];
+    for &NodeCost { node, nanoseconds } in &costs.nodes {
+        if let Some(place) = places.get_mut(node as usize) {
+            *place = NodeTime { nanoseconds, share: nanoseconds as f64 / total.max(1) as f64 };
         }
     }
     places
 }
 
 /// What is said of a node's time; nothing of what is no operator, and where nothing was measured.
-fn cost(node: &GraphNode, place: Option<usize>, costs: Option<&GraphCosts>) -> String {
-    let (Some(place), Some(costs), GraphNodeKind::Operator) = (place, costs, node.kind) else {
-        return String::new();
-    };
-    match costs_by_place(costs, place + 1)[place] {
-        (0, _) => t().no_time_of_its_own.to_owned(),
-        (nanoseconds, share) => {
-            let time = duration(Duration::from_nanos(nanoseconds));
-            let share = format!("{} %", decimal(share * 100.0, 0));
-            fill(t().operator_time, &[("time", &time), ("share", &share)])
-        }
+fn time(node: &GraphNode, place: usize, times: &Times) -> String {
+    match (node.kind, times) {
+        (GraphNodeKind::Input | GraphNodeKind::Output, _) | (_, Times::Unknown) => String::new(),
+        (GraphNodeKind::Operator, Times::Awaited) => t().measuring.to_owned(),
+        (GraphNodeKind::Operator, Times::Measured(times)) => match times.get(place) {
+            None | Some(NodeTime { nanoseconds: 0, .. }) => t().no_time_of_its_own.to_owned(),
+            Some(NodeTime { nanoseconds, share }) => {
+                let time = duration(Duration::from_nanos(*nanoseconds));
+                let share = format!("{} %", decimal(share * 100.0, 0));
+                fill(t().operator_time, &[("time", &time), ("share", &share)])
+            }
+        },
     }
 }
 
-/// `cost` is unknown while the server measures.
-fn attributes(node: GraphNode, cost: Option<String>) -> Markup {
+fn attributes(node: GraphNode, time: String) -> Markup {
     let shown = drawn(&node);
     let rows: Vec<Markup> = node
         .attributes
@@ -133,45 +157,41 @@ fn attributes(node: GraphNode, cost: Option<String>) -> Markup {
     view! {
         <p class="graph-name">{shown.title}</p>
         <p class="fine">{shown.sub} " " {node.domain}</p>
-        <p>{cost.unwrap_or_else(|| t().measuring.to_owned())}</p>
+        <p>{time}</p>
         {none}
         <KeyValues>{rows}</KeyValues>
     }
 }
 
 /// For those who cannot see a drawing, and for searching in the page.
-fn as_table(graph: &Graph, costs: Option<&GraphCosts>) -> Markup {
-    let rows: Vec<(usize, GraphNode, String, String)> = graph
-        .nodes
-        .iter()
-        .enumerate()
-        .map(|(place, node)| {
-            let sources: Vec<String> = graph
-                .edges
-                .iter()
-                .filter(|edge| edge.to as usize == place)
-                .filter_map(|edge| graph.nodes.get(edge.from as usize))
-                .map(|from| if from.name.is_empty() { &from.operator } else { &from.name })
-                .cloned()
-                .collect();
-            let cost = cost(node, Some(place), costs);
-            (place, node.clone(), sources.join(", "), cost)
+fn as_table(graph: StoredValue<Graph>, times: Memo<Times>) -> Markup {
+    let rows = move || {
+        times.with(|times| {
+            graph.with_value(|graph| {
+                let row = |(place, node): (usize, &GraphNode)| Row {
+                    place,
+                    node: node.clone(),
+                    sources: sources(graph, place),
+                    time: time(node, place, times),
+                };
+                graph.nodes.iter().enumerate().map(row).collect::<Vec<_>>()
+            })
         })
-        .collect();
+    };
     view! {
         <Table
             caption=t().graph_title
             columns=vec![t().operator, t().name, t().reads_from, t().time]
             rows
-            key=|(place, ..)| place.to_string()
-            row=|(_, node, sources, cost): (usize, GraphNode, String, String)| {
-                let shown = drawn(&node);
+            key=|row| format!("{} {}", row.place, row.time)
+            row=|row: Row| {
+                let shown = drawn(&row.node);
                 view! {
                     <tr>
                         <th scope="row">{shown.title}</th>
                         <td>{shown.sub}</td>
-                        <td>{sources}</td>
-                        <td>{cost}</td>
+                        <td>{row.sources}</td>
+                        <td>{row.time}</td>
                     </tr>
                 }
             }
@@ -179,10 +199,27 @@ fn as_table(graph: &Graph, costs: Option<&GraphCosts>) -> Markup {
     }
 }
 
+/// A node in the table.
+#[derive(Clone)]
+struct Row {
+    place: usize,
+    node: GraphNode,
+    sources: String,
+    time: String,
+}
+
+/// The names of what a node reads from.
+fn sources(graph: &Graph, place: usize) -> String {
+    let from = graph.edges.iter().filter(|edge| edge.to as usize == place);
+    let nodes = from.filter_map(|edge| graph.nodes.get(edge.from as usize));
+    let name = |node: &GraphNode| {
+        if node.name.is_empty() { node.operator.clone() } else { node.name.clone() }
+    };
+    nodes.map(name).collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
-    use shared::NodeCost;
-
     use super::*;
 
     #[test]
@@ -190,9 +227,30 @@ mod tests {
         let node = |node, nanoseconds| NodeCost { node, nanoseconds };
         let costs = GraphCosts { nodes: vec![node(1, 300), node(3, 100), node(900, 100)] };
 
-        let places = costs_by_place(&costs, 4);
+        let time = |nanoseconds, share| NodeTime { nanoseconds, share };
+        let none = NodeTime::default();
+        assert_eq!(costs_by_place(&costs, 4), [none, time(300, 0.6), none, time(100, 0.2)]);
+        assert_eq!(costs_by_place(&GraphCosts::default(), 1), [none]);
+    }
 
-        assert_eq!(places, [(0, 0.0), (300, 0.6), (0, 0.0), (100, 0.2)]);
-        assert_eq!(costs_by_place(&GraphCosts::default(), 1), [(0, 0.0)]);
+    #[test]
+    fn a_time_is_awaited_or_said_of_operators_only_and_nothing_is_where_measuring_failed() {
+        let node = |kind| GraphNode {
+            kind,
+            name: "it".to_owned(),
+            operator: "Relu".to_owned(),
+            domain: "ai.onnx".to_owned(),
+            attributes: Vec::new(),
+        };
+        let (input, relu) = (node(GraphNodeKind::Input), node(GraphNodeKind::Operator));
+        let measured =
+            Times::Measured(vec![NodeTime::default(), NodeTime { nanoseconds: 250, share: 0.25 }]);
+
+        assert_eq!(time(&relu, 1, &Times::Awaited), t().measuring);
+        assert_eq!(time(&relu, 0, &measured), t().no_time_of_its_own);
+        let said = time(&relu, 1, &measured);
+        assert!(said.contains("250") && said.contains("25 %"), "{said}");
+        assert_eq!(time(&relu, 1, &Times::Unknown), "");
+        assert_eq!(time(&input, 1, &Times::Awaited), "");
     }
 }

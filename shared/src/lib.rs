@@ -75,7 +75,7 @@ pub use roles::{
     RoleAssignmentResource, RoleDefinition, RoleDefinitionProperties, RolePermissions,
 };
 pub use services::{
-    AuthKeys, AutoScaler, ComputeResource, ComputeType, ContainerResourceReservation,
+    AuthKeys, AutoScaler, BareService, ComputeResource, ComputeType, ContainerResourceReservation,
     DataCollection, KeyType, RegenerateKeysRequest, Service, ServiceCreateRequest,
     ServiceUpdateRequest,
 };

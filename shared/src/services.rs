@@ -122,11 +122,12 @@ pub struct ServiceUpdateRequest {
     pub data_collection: Option<DataCollection>,
 }
 
-/// A service; the documented name is `ServiceResponse`.
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+/// A service; the documented name is `ServiceResponse`. Its parts are those of the wire, unless
+/// whoever writes many services has them in another form.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Service"))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Service {
+pub struct Service<I = Image, F = Manifest, M = Vec<Model>> {
     /// Unique.
     pub id: ServiceId,
     /// Unique in its account.
@@ -144,11 +145,11 @@ pub struct Service {
     /// What it serves (ours).
     pub image_id: ImageId,
     /// What it serves.
-    pub image: Option<Image>,
+    pub image: Option<I>,
     /// What the image was built from.
-    pub manifest: Option<Manifest>,
+    pub manifest: Option<F>,
     /// What the manifest names.
-    pub models: Option<Vec<Model>>,
+    pub models: Option<M>,
     /// As requested.
     pub compute_resource: ComputeResource,
     /// As requested.
@@ -165,6 +166,41 @@ pub struct Service {
     pub app_insights_enabled: Option<bool>,
     /// As requested.
     pub data_collection: Option<DataCollection>,
+}
+
+/// A service without its parts.
+pub type BareService = Service<(), (), ()>;
+
+impl BareService {
+    /// The same service with these parts.
+    pub fn with_parts<I, F, M>(
+        self,
+        image: Option<I>,
+        manifest: Option<F>,
+        models: Option<M>,
+    ) -> Service<I, F, M> {
+        Service {
+            id: self.id,
+            name: self.name,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            state: self.state,
+            error: self.error,
+            scoring_uri: self.scoring_uri,
+            image_id: self.image_id,
+            image,
+            manifest,
+            models,
+            compute_resource: self.compute_resource,
+            num_replicas: self.num_replicas,
+            replicas: self.replicas,
+            auto_scaler: self.auto_scaler,
+            container_resource_reservation: self.container_resource_reservation,
+            max_concurrent_requests_per_container: self.max_concurrent_requests_per_container,
+            app_insights_enabled: self.app_insights_enabled,
+            data_collection: self.data_collection,
+        }
+    }
 }
 
 wire_enum! {

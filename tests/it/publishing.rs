@@ -84,6 +84,34 @@ async fn a_model_is_uploaded_packed_deployed_scored_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_list_shows_services_with_their_parts_as_each_shows_itself() {
+    let edge = Edge::start();
+    let client = edge.client().await;
+    let (_, iris) = client.image_of("iris", &fixtures::onnx("iris_logistic")).await;
+    let (_, cancer) = client.image_of("cancer", &fixtures::onnx("breast_cancer_gbdt")).await;
+    for (name, image) in [("first", &iris), ("second", &cancer), ("third", &iris)] {
+        client.deploy(name, image).await;
+    }
+
+    let path = paths::versioned(&client.account.services());
+    let mut listed = client.get(&path).await.expect(200).value();
+    let rows = listed["value"].as_array_mut().unwrap();
+
+    assert_eq!(rows.len(), 3);
+    for (row, name) in rows.iter_mut().zip(["third", "second", "first"]) {
+        let path = paths::versioned(&client.account.service(name));
+        let mut alone = client.get(&path).await.expect(200).value();
+        for service in [&mut *row, &mut alone] {
+            let log = service["image"]["imageBuildLogUri"].take();
+            assert!(log.as_str().unwrap().starts_with(&client.at("/api/")), "{log}");
+        }
+        assert_eq!(*row, alone);
+        assert!(alone["models"][0]["url"].as_str().unwrap().starts_with(&client.at("/")));
+        assert_eq!(alone["manifest"], alone["image"]["manifest"]);
+    }
+}
+
+#[tokio::test]
 async fn operation_location_is_an_absolute_address_that_needs_no_version() {
     let edge = Edge::start();
     let client = edge.client().await;

@@ -1,11 +1,6 @@
 //! `{B}/deployments`: what services have served, and when.
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-    routing::get,
-};
+use axum::{Json, extract::State, response::Response, routing::get};
 use control::DeploymentFilter;
 use hyper::header::{HeaderValue, LINK};
 use shared::Deployment;
@@ -13,7 +8,7 @@ use shared::Deployment;
 use crate::{
     auth::{Account, Id, Segments},
     error::ApiError,
-    lists::list_query,
+    lists::{list_query, written},
     routes::Routes,
     state::Api,
 };
@@ -30,7 +25,7 @@ async fn list(State(api): State<Api>, account: Account) -> Result<Response, ApiE
     let filter = DeploymentFilter { service_id: query.text("serviceId") };
     let listed = api.control.deployments(&account.access, &filter, &list_query(query)).await?;
     let next = listed.next.as_deref().map(|token| account.next_link(token));
-    let mut response = Json(listed.value).into_response();
+    let mut response = written(&listed.value)?;
     if let Some(next) = next
         && let Ok(link) = HeaderValue::try_from(format!("<{next}>; rel=\"next\""))
     {

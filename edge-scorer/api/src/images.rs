@@ -12,7 +12,7 @@ use hyper::{
     header::{CONTENT_TYPE, HeaderValue},
 };
 use serde::Deserialize;
-use shared::{Image, ImageRequest, Page};
+use shared::{Image, ImageRequest};
 
 use crate::{
     auth::{Account, Id, LinkedAccount, Segments},
@@ -20,7 +20,7 @@ use crate::{
     content,
     error::ApiError,
     links::deleted,
-    lists::list_query,
+    lists::{list_query, written},
     query::Query,
     routes::Routes,
     signatures::Described,
@@ -46,14 +46,14 @@ async fn create(
     Ok(account.accepted(api.control.create_image(&account.access, request).await?))
 }
 
-async fn list(State(api): State<Api>, account: Account) -> Result<Json<Page<Image>>, ApiError> {
+async fn list(State(api): State<Api>, account: Account) -> Result<Response, ApiError> {
     let query = &account.query;
     let filter = ImageFilter {
         manifest_id: query.text("manifestId"),
         manifest_name: query.text("manifestName"),
     };
     let listed = api.control.images(&account.access, &filter, &list_query(query)).await?;
-    Ok(account.page(listed))
+    written(&account.page(listed))
 }
 
 async fn show(

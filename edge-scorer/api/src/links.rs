@@ -5,14 +5,13 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use control::Listed;
 use hyper::{
     StatusCode,
     header::{HeaderName, HeaderValue, RETRY_AFTER},
 };
 use shared::{
     Account as ArmAccount, AsyncOperationStatus, CollectedFile, Image, Manifest, Model,
-    OperationId, Page, Service, StoredArtifact,
+    OperationId, Service, StoredArtifact,
 };
 
 use crate::{auth::Account, host::Endpoint};
@@ -47,24 +46,36 @@ impl Linked for Image {
     fn link(&mut self, endpoint: &Endpoint) {
         complete(&mut self.image_build_log_uri, endpoint);
         complete(&mut self.image_location, endpoint);
-        if let Some(manifest) = &mut self.manifest {
-            manifest.link(endpoint);
+        self.manifest.link(endpoint);
+    }
+}
+
+impl Linked for () {
+    fn link(&mut self, _: &Endpoint) {}
+}
+
+impl<T: Linked> Linked for Vec<T> {
+    fn link(&mut self, endpoint: &Endpoint) {
+        for each in self {
+            each.link(endpoint);
         }
     }
 }
 
-impl Linked for Service {
+impl<T: Linked> Linked for Option<T> {
+    fn link(&mut self, endpoint: &Endpoint) {
+        if let Some(present) = self {
+            present.link(endpoint);
+        }
+    }
+}
+
+impl<I: Linked, F: Linked, M: Linked> Linked for Service<I, F, M> {
     fn link(&mut self, endpoint: &Endpoint) {
         complete(&mut self.scoring_uri, endpoint);
-        if let Some(image) = &mut self.image {
-            image.link(endpoint);
-        }
-        if let Some(manifest) = &mut self.manifest {
-            manifest.link(endpoint);
-        }
-        for model in self.models.iter_mut().flatten() {
-            model.link(endpoint);
-        }
+        self.image.link(endpoint);
+        self.manifest.link(endpoint);
+        self.models.link(endpoint);
     }
 }
 
@@ -98,20 +109,6 @@ impl Account {
     pub(crate) fn show<T: Linked>(&self, mut resource: T) -> Json<T> {
         resource.link(&self.endpoint);
         Json(resource)
-    }
-
-    /// A page of a list, with the absolute address of the next.
-    pub(crate) fn page<T: Linked>(&self, mut listed: Listed<T>) -> Json<Page<T>> {
-        for row in &mut listed.value {
-            row.link(&self.endpoint);
-        }
-        let next_link = listed.next.as_deref().map(|token| self.next_link(token));
-        Json(Page { value: listed.value, next_link, count: listed.count })
-    }
-
-    /// This list's address, going on at `token`.
-    pub(crate) fn next_link(&self, token: &str) -> String {
-        format!("{}{}?{}", self.endpoint.as_str(), self.path, self.query.continued(token))
     }
 
     /// 202: the work has begun, and where to ask about it.

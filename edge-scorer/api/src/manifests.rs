@@ -2,14 +2,14 @@
 
 use axum::{Json, extract::State, response::Response, routing::get};
 use control::ManifestFilter;
-use shared::{Manifest, ManifestRequest, Page};
+use shared::{Manifest, ManifestRequest};
 
 use crate::{
     auth::{Account, Id, Segments},
     body::ApiJson,
     error::ApiError,
     links::deleted,
-    lists::list_query,
+    lists::{list_query, written},
     routes::Routes,
     state::Api,
 };
@@ -28,14 +28,14 @@ async fn register(
     Ok(account.show(api.control.register_manifest(&account.access, request).await?))
 }
 
-async fn list(State(api): State<Api>, account: Account) -> Result<Json<Page<Manifest>>, ApiError> {
+async fn list(State(api): State<Api>, account: Account) -> Result<Response, ApiError> {
     let query = &account.query;
     let filter = ManifestFilter {
         model_id: query.text("modelId"),
         manifest_name: query.text("manifestName"),
     };
     let listed = api.control.manifests(&account.access, &filter, &list_query(query)).await?;
-    Ok(account.page(listed))
+    written(&account.page(listed))
 }
 
 async fn show(

@@ -2,14 +2,14 @@
 
 use axum::{Json, extract::State, response::Response, routing::get};
 use control::ModelFilter;
-use shared::{Graph, GraphCosts, Model, ModelPatch, ModelRequest, Page};
+use shared::{Graph, GraphCosts, Model, ModelPatch, ModelRequest};
 
 use crate::{
     auth::{Account, Id, Segments},
     body::ApiJson,
     error::ApiError,
     links::deleted,
-    lists::list_query,
+    lists::{list_query, written},
     routes::Routes,
     signatures::Described,
     state::Api,
@@ -35,11 +35,11 @@ async fn register(
     Ok(account.show(model))
 }
 
-async fn list(State(api): State<Api>, account: Account) -> Result<Json<Page<Model>>, ApiError> {
+async fn list(State(api): State<Api>, account: Account) -> Result<Response, ApiError> {
     let query = &account.query;
     let filter = ModelFilter { name: query.text("name"), tag: query.text("tag") };
     let listed = api.control.models(&account.access, &filter, &list_query(query)).await?;
-    Ok(account.page(listed))
+    written(&account.page(listed))
 }
 
 async fn show(

@@ -3,13 +3,13 @@
 use axum::{Json, extract::State, response::Response, routing::get};
 use hyper::{HeaderMap, Method};
 use serde::Deserialize;
-use shared::{CollectedFile, LogEntry, Page, TraceRecord};
+use shared::{LogEntry, Page, TraceRecord};
 
 use crate::{
     auth::{Account, Id, LinkedAccount, Segments},
     content,
     error::ApiError,
-    lists::list_query,
+    lists::{list_query, written},
     query::Query,
     routes::Routes,
     state::Api,
@@ -49,9 +49,9 @@ async fn files(
     State(api): State<Api>,
     account: Account,
     Segments(Id { id }): Segments<Id>,
-) -> Result<Json<Page<CollectedFile>>, ApiError> {
+) -> Result<Response, ApiError> {
     let query = list_query(&account.query);
-    Ok(account.page(api.control.collected_files(&account.access, &id, &query).await?))
+    written(&account.page(api.control.collected_files(&account.access, &id, &query).await?))
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,6 @@
 //! `{B}/operations`: long-running work.
 
 use axum::{
-    Json,
     extract::State,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -11,13 +10,12 @@ use hyper::{
     StatusCode,
     header::{HeaderValue, RETRY_AFTER},
 };
-use shared::{AsyncOperationStatus, Page};
 
 use crate::{
     auth::{Account, Id, LinkedAccount, Segments},
     error::ApiError,
     events::{Closing, stream},
-    lists::list_query,
+    lists::{list_query, written},
     routes::Routes,
     state::Api,
 };
@@ -30,10 +28,7 @@ pub(crate) fn routes() -> Routes {
         .in_account("/operations/{id}/cancel", post(cancel))
 }
 
-async fn list(
-    State(api): State<Api>,
-    account: Account,
-) -> Result<Json<Page<AsyncOperationStatus>>, ApiError> {
+async fn list(State(api): State<Api>, account: Account) -> Result<Response, ApiError> {
     let query = &account.query;
     let filter = OperationFilter {
         state: query.text("state"),
@@ -41,7 +36,7 @@ async fn list(
         resource_id: query.text("resourceId"),
     };
     let listed = api.control.operations(&account.access, &filter, &list_query(query)).await?;
-    Ok(account.page(listed))
+    written(&account.page(listed))
 }
 
 /// `Operation-Location` has no query, so `api-version` may be missing.

@@ -1,15 +1,18 @@
 //! `{B}/services`: deployed images, their settings and keys.
 
+use std::collections::HashMap;
+
 use axum::{
     Json,
     extract::State,
     response::Response,
     routing::{get, post},
 };
-use control::ServiceFilter;
+use control::{Parts, ServiceFilter, ServicePage};
+use serde_json::value::{RawValue, to_raw_value};
 use shared::{
-    AuthKeys, KeyType, Page, RegenerateKeysRequest, Service, ServiceCreateRequest,
-    ServiceUpdateRequest,
+    AuthKeys, BareService, ImageId, KeyType, Page, RegenerateKeysRequest, Service,
+    ServiceCreateRequest, ServiceUpdateRequest,
 };
 
 use crate::{
@@ -17,8 +20,8 @@ use crate::{
     body::{ApiJson, OptionalJson},
     error::ApiError,
     events::{Closing, stream},
-    links::deleted,
-    lists::list_query,
+    links::{Linked as _, deleted},
+    lists::{list_query, written},
     routes::Routes,
     state::Api,
 };
@@ -40,7 +43,7 @@ async fn create(
     Ok(account.accepted(api.control.create_service(&account.access, request).await?))
 }
 
-async fn list(State(api): State<Api>, account: Account) -> Result<Json<Page<Service>>, ApiError> {
+async fn list(State(api): State<Api>, account: Account) -> Result<Response, ApiError> {
     let query = &account.query;
     let filter = ServiceFilter {
         service_name: query.text("serviceName"),
@@ -51,8 +54,42 @@ async fn list(State(api): State<Api>, account: Account) -> Result<Json<Page<Serv
         image_id: query.text("imageId"),
         compute_resource_id: query.text("computeResourceId"),
     };
-    let listed = api.control.services(&account.access, &filter, &list_query(query)).await?;
-    Ok(account.page(listed))
+    let page = api.control.services(&account.access, &filter, &list_query(query)).await?;
+    write(&account, page)
+}
+
+/// An image with what is in it, as JSON.
+struct WrittenParts {
+    image: Box<RawValue>,
+    manifest: Box<RawValue>,
+    models: Box<RawValue>,
+}
+
+/// Thousands of services can be of one image: what they have in common is written once.
+fn write(account: &Account, page: ServicePage) -> Result<Response, ApiError> {
+    let of_image = |(id, mut parts): (ImageId, Parts)| {
+        parts.image.link(&account.endpoint);
+        parts.models.link(&account.endpoint);
+        let written = WrittenParts {
+            manifest: to_raw_value(&parts.image.manifest)?,
+            image: to_raw_value(&parts.image)?,
+            models: to_raw_value(&parts.models)?,
+        };
+        Ok((id, written))
+    };
+    let parts = page.parts.into_iter().map(of_image).collect::<Result<HashMap<_, _>, _>>();
+    let parts = parts.map_err(|error: serde_json::Error| ApiError::internal(error))?;
+    let Page { value, next_link, count } = account.page(page.listed);
+    let with_parts = |service: BareService| {
+        let parts = parts.get(&service.image_id);
+        service.with_parts(
+            parts.map(|parts| &parts.image),
+            parts.map(|parts| &parts.manifest),
+            parts.map(|parts| &parts.models),
+        )
+    };
+    let value = value.into_iter().map(with_parts).collect();
+    written(&Page { value, next_link, count })
 }
 
 async fn show(

@@ -81,4 +81,4 @@ pub use models::{ModelFilter, ModelHost};
 pub use observing::{FinishedCall, Timing, TraceExport};
 pub use operations::OperationFilter;
 pub use routes::{Routes, ServedService};
-pub use services::ServiceFilter;
+pub use services::{Parts, ServiceFilter, ServicePage};

@@ -19,7 +19,7 @@ use shared::{
 use sqlx::{QueryBuilder, Row as _, Sqlite};
 
 use crate::{
-    AccountAccess, Action, Control, ControlError, Kind, ListQuery, Listed, audit, clock,
+    AccountAccess, Action, Control, ControlError, Kind, ListQuery, audit, clock,
     first_answers::{first_answer, keep_answer},
     images::validate_compute,
     lists::{self, Order, Rows, Table, searchable},
@@ -29,6 +29,7 @@ use crate::{
 };
 
 pub(crate) use deploy::Wanted;
+pub use rows::{Parts, ServicePage};
 pub(crate) use settings::{Collecting, Effect, Settings};
 
 pub(crate) const TABLE: Table = Table {
@@ -183,14 +184,18 @@ impl Control {
         account: &AccountAccess,
         filter: &ServiceFilter,
         query: &ListQuery,
-    ) -> Result<Listed<Service>, ControlError> {
+    ) -> Result<ServicePage, ControlError> {
         account.require(Action::Read)?;
         let id = &account.account_id;
         let conditions = |builder: &mut QueryBuilder<Sqlite>| narrow(builder, id, filter);
         let store = &self.inner.store;
-        let page = lists::page(store, &TABLE, query, account, &conditions, rows::service).await?;
-        let value = self.with_parts(account, page.value).await?;
-        Ok(Listed { value, next: page.next, count: page.count })
+        let mut listed =
+            lists::page(store, &TABLE, query, account, &conditions, rows::service).await?;
+        for service in &mut listed.value {
+            service.replicas = self.replicas(service);
+        }
+        let parts = self.parts(account, &listed.value).await?;
+        Ok(ServicePage { listed, parts })
     }
 
     /// One service.
@@ -308,8 +313,13 @@ impl Control {
         query.push_bind(id.to_ascii_lowercase()).push(" OR r.name = ").push_bind(id).push(")");
         let row = query.build().fetch_optional(self.inner.store.read()).await?;
         let Some(row) = row else { return Ok(None) };
-        let services = vec![rows::service(&row)?];
-        Ok(self.with_parts(account, services).await?.pop())
+        let mut service = rows::service(&row)?;
+        service.replicas = self.replicas(&service);
+        let mut parts = self.parts(account, std::slice::from_ref(&service)).await?;
+        let parts = parts.remove(&service.image_id);
+        let (image, models) = parts.map(|parts| (parts.image, parts.models)).unzip();
+        let manifest = image.as_ref().and_then(|image| image.manifest.clone());
+        Ok(Some(service.with_parts(image, manifest, models)))
     }
 }
 

@@ -35,8 +35,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Readers beside the writer.
 const READERS: u32 = 4;
-/// Rows that are read ahead of who wants them: a page of usual length without a change of threads.
-const ROWS_AHEAD: usize = 128;
+/// Rows that are read ahead of who wants them: the longest page without a change of threads.
+const ROWS_AHEAD: usize = 1_024;
 /// How long to wait for a second process (`edge-scorer admin`) to finish a write.
 const BUSY: Duration = Duration::from_secs(10);
 

@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use shared::{ComputeResource, Image, ImageId, Manifest, ManifestId, Model, Service, paths};
+use shared::{BareService, ComputeResource, Image, ImageId, ManifestId, Model, paths};
 use sqlx::{QueryBuilder, Row as _, sqlite::SqliteRow};
 
 use super::{Effect, Settings, settings::Scaling};
-use crate::{AccountAccess, Control, ControlError, clock, images, models};
+use crate::{AccountAccess, Control, ControlError, Listed, clock, images, models};
 
 pub(crate) const COLUMNS: &str = "r.id, r.name, r.public_name, r.created_at, r.updated_at, \
     r.state, r.error, r.compute_resource_id, r.compute_type, r.image_id, r.settings";
 
 /// A service without its parts.
-pub(crate) fn service(row: &SqliteRow) -> Result<Service, ControlError> {
+pub(crate) fn service(row: &SqliteRow) -> Result<BareService, ControlError> {
     let parse = |error: String| ControlError::internal(error);
     let (id, state, compute_type, image_id): (&str, &str, &str, &str) = (
         row.try_get("id")?,
@@ -24,7 +24,7 @@ pub(crate) fn service(row: &SqliteRow) -> Result<Service, ControlError> {
         serde_json::from_str(row.try_get("settings")?).map_err(ControlError::internal)?;
     let error: Option<&str> = row.try_get("error")?;
     let public_name: &str = row.try_get("public_name")?;
-    Ok(Service {
+    Ok(BareService {
         id: id.parse().map_err(ControlError::internal)?,
         name: row.try_get("name")?,
         created_at: clock::timestamp(row.try_get("created_at")?),
@@ -50,46 +50,55 @@ pub(crate) fn service(row: &SqliteRow) -> Result<Service, ControlError> {
     })
 }
 
+/// What the services of one image have in common.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The image, its manifest in it.
+    pub image: Image,
+    /// What the manifest names.
+    pub models: Vec<Model>,
+}
+
+/// A page of services: what many of them have in common stands there once.
+#[derive(Debug, Clone)]
+pub struct ServicePage {
+    /// The services.
+    pub listed: Listed<BareService>,
+    /// Of each image that the services are of.
+    pub parts: HashMap<ImageId, Parts>,
+}
+
 impl Control {
-    /// Adds images, manifests and models: two queries for a whole page.
-    pub(crate) async fn with_parts(
+    /// Images, manifests and models of services: two queries for a whole page.
+    pub(crate) async fn parts(
         &self,
         account: &AccountAccess,
-        mut services: Vec<Service>,
-    ) -> Result<Vec<Service>, ControlError> {
+        services: &[BareService],
+    ) -> Result<HashMap<ImageId, Parts>, ControlError> {
         if services.is_empty() {
-            return Ok(services);
+            return Ok(HashMap::new());
         }
-        let images = self.images_of(account, &services).await?;
-        let manifests: HashMap<ManifestId, Manifest> = images
-            .values()
-            .filter_map(|image| image.manifest.clone())
-            .map(|manifest| (manifest.id, manifest))
-            .collect();
-        let models = self.models_of(manifests.keys()).await?;
-        for service in &mut services {
-            let image = images.get(&service.image_id).cloned();
-            let manifest = image.as_ref().and_then(|image| image.manifest.clone());
-            service.models = manifest
-                .as_ref()
-                .map(|manifest| models.get(&manifest.id).cloned().unwrap_or_default());
-            service.manifest = manifest;
-            service.image = image;
-            service.replicas = service
-                .scoring_uri
-                .as_deref()
-                .and_then(public_name)
-                .and_then(|name| self.inner.routes.get(name))
-                .map_or(0, |served| served.replicas());
-        }
-        Ok(services)
+        let images = self.images_of(account, services).await?;
+        let manifests: BTreeSet<_> = images.iter().map(|image| image.manifest_id).collect();
+        let models = self.models_of(&manifests).await?;
+        let parts = images.into_iter().map(|image| {
+            let models = models.get(&image.manifest_id).cloned().unwrap_or_default();
+            (image.id, Parts { image, models })
+        });
+        Ok(parts.collect())
+    }
+
+    /// Replicas of a service at this moment.
+    pub(crate) fn replicas(&self, service: &BareService) -> u32 {
+        let name = service.scoring_uri.as_deref().and_then(public_name);
+        name.and_then(|name| self.inner.routes.get(name)).map_or(0, |served| served.replicas())
     }
 
     async fn images_of(
         &self,
         account: &AccountAccess,
-        services: &[Service],
-    ) -> Result<HashMap<ImageId, Image>, ControlError> {
+        services: &[BareService],
+    ) -> Result<Vec<Image>, ControlError> {
         let mut query = QueryBuilder::new("SELECT ");
         query.push(images::COLUMNS);
         query.push(" FROM images r JOIN manifests m ON m.id = r.manifest_id");
@@ -98,17 +107,12 @@ impl Control {
         query.push(" WHERE r.id IN (SELECT value FROM json_each(").push_bind(json(&ids)?);
         query.push("))");
         let rows = query.build().fetch_all(self.inner.store.read()).await?;
-        rows.iter()
-            .map(|row| {
-                let image = images::image(row, account, &self.inner.vault)?;
-                Ok((image.id, image))
-            })
-            .collect()
+        rows.iter().map(|row| images::image(row, account, &self.inner.vault)).collect()
     }
 
     async fn models_of(
         &self,
-        manifests: impl Iterator<Item = &ManifestId>,
+        manifests: &BTreeSet<ManifestId>,
     ) -> Result<HashMap<ManifestId, Vec<Model>>, ControlError> {
         let mut query = QueryBuilder::new(
             "SELECT u.manifest_id, r.id, r.name, r.version, r.url, r.mime_type, r.description,
@@ -116,7 +120,7 @@ impl Control {
              FROM manifest_models u JOIN models r ON r.id = u.model_id
              WHERE u.manifest_id IN (SELECT value FROM json_each(",
         );
-        query.push_bind(json(&manifests.collect::<Vec<_>>())?);
+        query.push_bind(json(manifests)?);
         query.push(")) ORDER BY u.manifest_id, u.position");
         let rows = query.build().fetch_all(self.inner.store.read()).await?;
         let mut found: HashMap<ManifestId, Vec<Model>> = HashMap::new();

@@ -257,7 +257,7 @@ async fn compare(edge: &Edge, world: &World) -> Result<(), TestCaseError> {
 
     let any = ServiceFilter::default();
     let services =
-        pages(async |query| control.services(account, &any, &query).await.unwrap()).await;
+        pages(async |query| control.services(account, &any, &query).await.unwrap().listed).await;
     let mut found = BTreeMap::new();
     for service in services {
         let routed = control.routes().get(&service.name).map(|served| served.replicas());
@@ -334,7 +334,7 @@ async fn clear(edge: &Edge) {
     let (control, account) = (&edge.control, &edge.account);
     let all = ListQuery { count: Some("1000".to_owned()), ..ListQuery::default() };
     let services = control.services(account, &ServiceFilter::default(), &all).await.unwrap();
-    for service in services.value {
+    for service in services.listed.value {
         control.delete_service(account, &service.name).await.unwrap();
     }
     let images = control.images(account, &ImageFilter::default(), &all).await.unwrap();

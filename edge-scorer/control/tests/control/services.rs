@@ -5,7 +5,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use control::{AdmissionError, ControlError, DeploymentFilter, Kind, ListQuery, ServiceFilter};
+use control::{
+    AdmissionError, ControlError, DeploymentFilter, Kind, ListQuery, Parts, ServiceFilter,
+    ServicePage,
+};
 use shared::{
     AutoScaler, ContainerResourceReservation, ErrorCode, KeyType, OperationState, RuntimeType,
     ServiceUpdateRequest,
@@ -31,12 +34,15 @@ async fn a_service_answers_and_lists_what_it_serves() {
         ServiceFilter { image_id: Some(image.id.to_string()), ..ServiceFilter::default() },
         ServiceFilter { manifest_name: Some("packed".to_owned()), ..ServiceFilter::default() },
     ] {
-        let listed = edge.control.services(&edge.account, &filter, &ListQuery::default()).await;
-        assert_eq!(listed.unwrap().value, std::slice::from_ref(&service), "{filter:?}");
+        let page = edge.control.services(&edge.account, &filter, &ListQuery::default()).await;
+        let ServicePage { listed, mut parts } = page.unwrap();
+        let Parts { image, models } = parts.remove(&image.id).unwrap();
+        let (manifest, [found]) = (image.manifest.clone(), listed.value.try_into().unwrap());
+        assert_eq!(found.with_parts(Some(image), manifest, Some(models)), service, "{filter:?}");
     }
     let none = ServiceFilter { model_name: Some("other".to_owned()), ..ServiceFilter::default() };
-    let listed = edge.control.services(&edge.account, &none, &ListQuery::default()).await.unwrap();
-    assert!(listed.value.is_empty());
+    let page = edge.control.services(&edge.account, &none, &ListQuery::default()).await.unwrap();
+    assert!(page.listed.value.is_empty() && page.parts.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

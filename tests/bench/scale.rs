@@ -16,7 +16,7 @@ use std::{
 use clock::Clock;
 use futures::StreamExt as _;
 use serde_json::json;
-use shared::paths;
+use shared::{Image, ImageId, paths};
 use tests::{Client, Edge, eventually, fixtures};
 
 const GET: Duration = Duration::from_millis(5);
@@ -25,6 +25,8 @@ const START: Duration = Duration::from_secs(1);
 const BYTES_PER_ENTITY: u64 = 1_024;
 /// Requests for each get.
 const ROUNDS: usize = 40;
+/// That the services are of.
+const IMAGES: usize = 64;
 /// Requests in flight while services are created.
 const AT_ONCE: usize = 32;
 
@@ -46,7 +48,8 @@ pub(crate) fn measure(models: usize, services: usize) {
         let seeded = began.elapsed();
         edge.restart();
         let began = Instant::now();
-        create(&edge.client().await, &image.id.to_string(), services).await;
+        let images = pack(&edge.client().await, &image).await;
+        create(&edge.client().await, &images, services).await;
         let created = began.elapsed();
         edge.stop();
         edge.restart();
@@ -110,9 +113,22 @@ fn seed(store: &Path, models: usize) {
     assert!(done.unwrap().success());
 }
 
-async fn create(client: &Client, image: &str, services: usize) {
+/// More images of the first one's manifest; gives all of them.
+async fn pack(client: &Client, first: &Image) -> Vec<ImageId> {
+    let manifest = first.manifest.as_ref().unwrap();
+    let mut images = vec![first.id];
+    while images.len() < IMAGES {
+        let operation = client.pack("base", manifest).await;
+        images.push(client.made::<Image>(&operation).await.id);
+    }
+    images
+}
+
+/// Every second service is of the first image, and the others are of all in turn.
+async fn create(client: &Client, images: &[ImageId], services: usize) {
     let path = paths::versioned(&client.account.services());
     let requests = (0..services).map(|n| {
+        let image = if n % 2 == 0 { images[0] } else { images[n / 2 % images.len()] };
         let request = json!({
             "name": format!("service-{n:05}"),
             "imageId": image,

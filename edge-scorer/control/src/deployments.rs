@@ -22,6 +22,9 @@ pub(crate) const TABLE: Table = Table {
     beside: &[],
 };
 
+/// Those of one service.
+pub(crate) const OF_SERVICE: Table = TABLE.narrowed();
+
 /// Which deployments a list shows.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -49,7 +52,8 @@ impl Control {
             },
         };
         let conditions = |builder: &mut QueryBuilder<Sqlite>| narrow(builder, service.as_deref());
-        lists::page(&self.inner.store, &TABLE, query, account, &conditions, deployment).await
+        let table = if service.is_some() { &OF_SERVICE } else { &TABLE };
+        lists::page(&self.inner.store, table, query, account, &conditions, deployment).await
     }
 
     /// One deployment.

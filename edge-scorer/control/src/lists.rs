@@ -95,6 +95,16 @@ pub(crate) enum Rows {
     Keyed,
     /// Nothing but the id.
     Plain,
+    /// As [`Rows::Plain`], and the conditions leave few of the account's rows.
+    Few,
+}
+
+impl Table {
+    /// The same rows under conditions that leave few of them, say those of one service: SQLite takes
+    /// the conditions' index, not the order's, by which it would look at every row of the account.
+    pub(crate) const fn narrowed(self) -> Self {
+        Self { rows: Rows::Few, ..self }
+    }
 }
 
 /// Something to order by.

@@ -35,6 +35,9 @@ pub(crate) const TABLE: Table = Table {
     beside: &[],
 };
 
+/// Those of one resource.
+pub(crate) const OF_RESOURCE: Table = TABLE.narrowed();
+
 /// Which operations a list shows.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -84,7 +87,8 @@ impl Control {
         let conditions = |builder: &mut QueryBuilder<Sqlite>| {
             narrow(builder, state, operation_type, resource_id);
         };
-        lists::page(&self.inner.store, &TABLE, query, account, &conditions, status).await
+        let table = if resource_id.is_some() { &OF_RESOURCE } else { &TABLE };
+        lists::page(&self.inner.store, table, query, account, &conditions, status).await
     }
 
     /// One operation.

@@ -37,7 +37,7 @@ impl<'a> Selection<'a> {
 
     /// Whether all rows belong to the list, or their table has no texts: SQLite chooses.
     pub(super) fn is_whole(&self, asked: &Asked<'_>, exactly: &Exactly) -> bool {
-        self.table.rows == Rows::Plain
+        self.table.rows != Rows::Keyed
             || !self.filtered && asked.search.is_none() && *exactly == Exactly::default()
     }
 
@@ -134,8 +134,11 @@ impl<'a> Selection<'a> {
                 statement.push_bind(end);
             }
             Rows::Keyed | Rows::Plain => {
-                statement.push("r.account_id = ");
-                statement.push_bind(self.account_id.to_owned());
+                statement.push("r.account_id = ").push_bind(self.account_id.to_owned());
+            }
+            // The plus keeps SQLite from indexes that begin with the account.
+            Rows::Few => {
+                statement.push("+r.account_id = ").push_bind(self.account_id.to_owned());
             }
         }
     }
@@ -178,13 +181,13 @@ impl<'a> Selection<'a> {
     /// From where they are chosen.
     fn close(&self, statement: &mut Statement) {
         let Table { name, joins, rows, .. } = self.table;
-        let place = if *rows == Rows::Plain { "rowid" } else { "key" };
+        let place = if *rows == Rows::Keyed { "key" } else { "rowid" };
         statement.push(format!(") p CROSS JOIN {name} r ON r.{place} = p.place{joins}"));
     }
 
     /// Whether the order is that of the keys.
     fn is_by_key(&self, asked: &Asked<'_>) -> bool {
-        self.table.rows != Rows::Plain && asked.order.column == self.key()
+        self.table.rows == Rows::Keyed && asked.order.column == self.key()
     }
 
     /// Keys of the account lie between these.
@@ -195,7 +198,7 @@ impl<'a> Selection<'a> {
     fn key(&self) -> &'static str {
         match self.table.rows {
             Rows::Keyed => "r.key",
-            Rows::Plain => "r.rowid",
+            Rows::Plain | Rows::Few => "r.rowid",
         }
     }
 }

@@ -63,7 +63,7 @@ fn cases() -> Vec<Case> {
         let state = state.map(|_| OperationState::Failed);
         let kind = kind.map(|_| OperationType::Image);
         let name = format!("operations {state:?} {kind:?} {resource:?}");
-        let table = &operations::TABLE;
+        let table = if resource.is_some() { &operations::OF_RESOURCE } else { &operations::TABLE };
         let narrow = move |q: &mut QueryBuilder<Sqlite>| {
             operations::narrow(q, state, kind, resource.as_deref());
         };
@@ -71,7 +71,11 @@ fn cases() -> Vec<Case> {
     }
     for [service] in subsets() {
         let filter = DeploymentFilter { service_id: service };
-        let table = &deployments::TABLE;
+        let table = if filter.service_id.is_some() {
+            &deployments::OF_SERVICE
+        } else {
+            &deployments::TABLE
+        };
         let narrow = move |q: &mut QueryBuilder<Sqlite>| {
             deployments::narrow(q, filter.service_id.as_deref());
         };
@@ -124,6 +128,14 @@ async fn no_list_looks_at_every_row_of_a_table_and_no_plain_order_is_sorted() {
                     format!("{} by {order:?}: {}\n{plan:#?}", case.name, statement.sql().as_str());
                 assert!(!plan.iter().any(|step| looks_at_every_row(step)), "{shown}");
                 let sorted = plan.iter().filter(|step| step.contains("TEMP B-TREE")).count();
+                // Indexes of few rows: `operations_by_resource`, `deployments_by_service`.
+                let few = ["_by_resource", "_by_service"];
+                if case.table.rows == Rows::Few {
+                    assert!(
+                        plan.iter().any(|it| few.iter().any(|few| it.contains(few))),
+                        "{shown}"
+                    );
+                }
                 // The page itself is put in order once more.
                 if at < 2 && !selection.filtered {
                     assert!(sorted <= 1, "{shown}");

@@ -135,6 +135,17 @@ impl Viewport {
         Self { x: self.x + dx * self.width, y: self.y + dy * self.height, ..self }
     }
 
+    /// Around the box at `(x, y)`, unless all of it is in the view already.
+    pub(crate) fn showing(self, (x, y): (f64, f64)) -> Self {
+        let sees =
+            |from: f64, size: f64, of: f64, length: f64| from >= of && from + size <= of + length;
+        if sees(x, WIDTH, self.x, self.width) && sees(y, HEIGHT, self.y, self.height) {
+            return self;
+        }
+        let (x, y) = (x + (WIDTH - self.width) / 2.0, y + (HEIGHT - self.height) / 2.0);
+        Self { x, y, ..self }
+    }
+
     /// The SVG attribute.
     pub(crate) fn view_box(self) -> String {
         [self.x, self.y, self.width, self.height].map(|it| fixed(it, 1)).join(" ")
@@ -189,5 +200,18 @@ mod tests {
         );
         assert_eq!(view.zoomed(1e-9, (0.0, 0.0)).width, 240.0);
         assert_eq!(view.moved(0.1, 0.0).x, 200.0);
+    }
+
+    #[test]
+    fn the_view_moves_to_a_box_only_where_it_does_not_show_all_of_it() {
+        let view = Viewport { x: 0.0, y: 0.0, width: 1000.0, height: 500.0 };
+
+        assert_eq!(view.showing((10.0, 10.0)), view);
+        let (x, y) = (2000.0, 10.0);
+        let moved = view.showing((x, y));
+
+        assert_eq!((moved.width, moved.height), (1000.0, 500.0));
+        assert_eq!(moved.x + 500.0, x + WIDTH / 2.0);
+        assert_eq!(moved.y + 250.0, y + HEIGHT / 2.0);
     }
 }

@@ -38,6 +38,24 @@ travel("keyboard", async (page, { url, clientId, clientSecret, model }) => {
   await page.getByRole("option", { name: /typed v1/ }).first().waitFor();
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { level: 1, name: /typed v1/ }).waitFor();
+
+  // All boxes of a drawing are one stop; arrows go through them, and the drawing follows.
+  await pressLink(page, "Graph");
+  await tabTo(page, "graph-node-0");
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await focused(page, (element) => element?.id), "graph-node-1");
+  await page.keyboard.press("Enter");
+  await page.locator("#node .graph-name").waitFor();
+  for (let step = 0; step < 10; step += 1) await page.keyboard.press("+");
+  await page.keyboard.press("End");
+  const inside = await focused(page, (element) => {
+    const box = element.getBoundingClientRect();
+    const window = element.closest(".graph-window").getBoundingClientRect();
+    return box.top >= window.top && box.bottom <= window.bottom;
+  });
+  assert.ok(inside, "the drawing follows the focus");
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(page, (element) => element?.closest(".graph-window")), null);
 });
 
 function focused(page, look) {

@@ -1,5 +1,7 @@
 //! A graph drawn in boxes and curves: moved by dragging or with the arrow keys, zoomed with the
-//! wheel or with + and −, each box a button of its own.
+//! wheel or with + and −, each box a button of its own ([`node`]).
+
+mod node;
 
 use leptos::{
     ev::{KeyboardEvent, PointerEvent, WheelEvent},
@@ -8,6 +10,8 @@ use leptos::{
 };
 use wasm_bindgen::JsCast as _;
 
+pub(crate) use self::node::DrawnNode;
+use self::node::{Choice, drawn};
 use super::button::{Button, ButtonKind};
 use crate::{
     format::fixed,
@@ -19,17 +23,6 @@ use crate::{
 
 /// Height of the window over its width.
 const ASPECT: f64 = 0.62;
-/// Radius of a box's corners.
-const CORNER: f64 = 8.0;
-
-/// One box.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct DrawnNode {
-    pub(crate) title: String,
-    pub(crate) sub: String,
-    /// One of the kinds that the style sheet knows: `input`, `step`, `output`.
-    pub(crate) kind: &'static str,
-}
 
 /// The graph.
 #[component]
@@ -111,11 +104,12 @@ pub(crate) fn Drawing(
             Some(view! { <path class="graph-edge" d=path /> })
         })
         .collect();
+    let choice = Choice { chosen, current: RwSignal::new(0), view, count: nodes.len() };
     let boxes: Vec<Markup> = nodes
         .into_iter()
         .zip(layout.places.iter().copied())
         .enumerate()
-        .map(|(place, (node, (x, y)))| drawn_box(place, node, (x, y), chosen, shares))
+        .map(|(place, (node, at))| drawn(place, node, at, choice, shares))
         .collect();
     let whole = layout.clone();
     view! {
@@ -157,69 +151,5 @@ pub(crate) fn Drawing(
                 />
             </div>
         </div>
-    }
-}
-
-fn drawn_box(
-    place: usize,
-    node: DrawnNode,
-    (x, y): (f64, f64),
-    chosen: RwSignal<Option<usize>>,
-    shares: RwSignal<Vec<f64>>,
-) -> Markup {
-    let bar = move || {
-        let share = shares.with(|shares| shares.get(place).copied().unwrap_or_default());
-        fixed(share * (WIDTH - 2.0 * CORNER), 1)
-    };
-    let class = move || {
-        let mark = if chosen.get() == Some(place) { " graph-chosen" } else { "" };
-        format!("graph-node graph-{}{mark}", node.kind)
-    };
-    let press = move |event: KeyboardEvent| {
-        if matches!(event.key().as_str(), "Enter" | " ") {
-            event.prevent_default();
-            chosen.set(Some(place));
-        }
-    };
-    view! {
-        <g
-            class=class
-            transform=format!("translate({} {})", fixed(x, 1), fixed(y, 1))
-            role="button"
-            tabindex="0"
-            aria-pressed=move || if chosen.get() == Some(place) { "true" } else { "false" }
-            on:click=move |_| chosen.set(Some(place))
-            on:keydown=press
-        >
-            <title>{format!("{} {}", node.title, node.sub)}</title>
-            <rect width=fixed(WIDTH, 0) height=fixed(HEIGHT, 0) rx=fixed(CORNER, 0) />
-            <rect class="graph-bar" x=fixed(CORNER, 0) y=fixed(HEIGHT - 3.0, 0) width=bar height="3" />
-            // A wide font is cut off at the edge of the box; the title has the whole names.
-            <svg width=fixed(WIDTH - 6.0, 0) height=fixed(HEIGHT, 0)>
-                <text x="12" y="19" class="graph-title">{cut(&node.title, 22)}</text>
-                <text x="12" y="35" class="graph-sub">{cut(&node.sub, 27)}</text>
-            </svg>
-        </g>
-    }
-}
-
-/// What fits into a box.
-fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let mut cut: String = text.chars().take(most - 1).collect();
-    cut.push('…');
-    cut
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_names_are_cut_between_letters() {
-        assert_eq!(cut("모델의이름", 4), "모델의…");
-        assert_eq!(cut("Conv", 4), "Conv");
     }
 }

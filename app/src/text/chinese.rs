@@ -334,7 +334,7 @@ pub(super) const CHINESE: Words = Words {
     parts_of_model: "模型的各部分",
     graph: "圖形",
     graph_title: "運算子",
-    graph_hint: "拖曳可移動，捲動或使用 + 與 − 可縮放，選取節點可檢視屬性。",
+    graph_hint: "拖曳可移動，捲動或使用 + 與 − 可縮放，選取節點可檢視屬性。方向鍵可移動圖面；焦點在節點上時，可移至下一個節點。",
     graph_cut: "僅繪出 {total} 個運算子中的前 {shown} 個。",
     zoom_in: "放大",
     zoom_out: "縮小",

@@ -407,7 +407,7 @@ words! {
     parts_of_model: "Parts of the model",
     graph: "Graph",
     graph_title: "Operators",
-    graph_hint: "Drag to move, scroll or use + and − to zoom, choose a node for its attributes.",
+    graph_hint: "Drag to move, scroll or use + and − to zoom, choose a node for its attributes. Arrow keys move the drawing, and in a node go to the next.",
     graph_cut: "The first {shown} of {total} operators are drawn.",
     zoom_in: "Zoom in",
     zoom_out: "Zoom out",

@@ -334,7 +334,7 @@ pub(super) const JAPANESE: Words = Words {
     parts_of_model: "モデルの各部分",
     graph: "グラフ",
     graph_title: "演算子",
-    graph_hint: "ドラッグで移動、スクロールまたは + と − で拡大縮小、ノードを選ぶと属性が表示されます。",
+    graph_hint: "ドラッグで移動、スクロールまたは + と − で拡大縮小、ノードを選ぶと属性が表示されます。矢印キーで図を動かせます。ノードにいるときは次のノードへ移ります。",
     graph_cut: "{total} 個の演算子のうち最初の {shown} 個を表示しています。",
     zoom_in: "拡大",
     zoom_out: "縮小",

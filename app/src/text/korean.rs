@@ -334,7 +334,7 @@ pub(super) const KOREAN: Words = Words {
     parts_of_model: "모델의 부분",
     graph: "그래프",
     graph_title: "연산자",
-    graph_hint: "끌어서 이동, 스크롤이나 + −로 확대/축소, 노드를 선택하면 속성이 보입니다.",
+    graph_hint: "끌어서 이동, 스크롤이나 + −로 확대/축소, 노드를 선택하면 속성이 보입니다. 화살표 키는 그림을 움직이고, 노드에서는 다음 노드로 갑니다.",
     graph_cut: "연산자 {total}개 중 처음 {shown}개를 그렸습니다.",
     zoom_in: "확대",
     zoom_out: "축소",

@@ -11,9 +11,9 @@ use std::ops::Range;
 use crate::format::fixed;
 
 /// Width and height of a node, and the room around it.
-pub(crate) const WIDTH: f64 = 168.0;
+pub(crate) const WIDTH: f64 = 196.0;
 pub(crate) const HEIGHT: f64 = 44.0;
-const GAP_X: f64 = 24.0;
+const GAP_X: f64 = 20.0;
 const GAP_Y: f64 = 40.0;
 const SWEEPS: usize = 4;
 

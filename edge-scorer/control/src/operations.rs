@@ -266,11 +266,13 @@ pub(crate) fn narrow(
     operation_type: Option<OperationType>,
     resource_id: Option<&str>,
 ) {
+    // The plus keeps SQLite from their indexes: a resource has few operations.
+    let plus = if resource_id.is_some() { "+" } else { "" };
     if let Some(state) = state {
-        builder.push(" AND r.state = ").push_bind(state.as_str());
+        builder.push(format!(" AND {plus}r.state = ")).push_bind(state.as_str());
     }
     if let Some(operation_type) = operation_type {
-        builder.push(" AND r.operation_type = ").push_bind(operation_type.as_str());
+        builder.push(format!(" AND {plus}r.operation_type = ")).push_bind(operation_type.as_str());
     }
     if let Some(resource_id) = resource_id {
         builder.push(" AND r.resource_id = ").push_bind(resource_id.to_ascii_lowercase());

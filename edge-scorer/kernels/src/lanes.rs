@@ -28,6 +28,8 @@ pub(crate) trait Lanes: Copy {
     fn lane<const N: usize>(self) -> Self;
     /// Lanes 0 and 2 of `self`, then of `other`.
     fn evens(self, other: Self) -> Self;
+    /// Lanes 1 and 3 of `self`, then of `other`.
+    fn odds(self, other: Self) -> Self;
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
@@ -130,6 +132,10 @@ mod wasm {
                 #[inline(always)]
                 fn evens(self, other: Self) -> Self {
                     Self(i32x4_shuffle::<0, 2, 4, 6>(self.0, other.0))
+                }
+                #[inline(always)]
+                fn odds(self, other: Self) -> Self {
+                    Self(i32x4_shuffle::<1, 3, 5, 7>(self.0, other.0))
                 }
                 #[inline(always)]
                 fn add(self, other: Self) -> Self {
@@ -276,6 +282,10 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn evens(self, other: Self) -> Self {
         Self([self.0[0], self.0[2], other.0[0], other.0[2]])
+    }
+    #[inline(always)]
+    fn odds(self, other: Self) -> Self {
+        Self([self.0[1], self.0[3], other.0[1], other.0[3]])
     }
     #[inline(always)]
     fn add(self, other: Self) -> Self {

@@ -128,6 +128,16 @@ unsafe fn pool<L: Lanes, const MAX: bool>(
 ) {
     let (height, width) = (shape.height as usize, shape.width as usize);
     let (out_height, out_width) = (shape.out_height as usize, shape.out_width as usize);
+    if shape.is_halving() {
+        for plane in 0..planes {
+            unsafe {
+                let (from, to) =
+                    (x.add(plane * height * width), y.add(plane * out_height * out_width));
+                halve::<L, MAX>(from, to, width, [out_height, out_width]);
+            }
+        }
+        return;
+    }
     let down = [shape.stride_y, shape.kernel_height, shape.dilation_y];
     let across = [shape.stride_x, shape.kernel_width, shape.dilation_x];
     let nothing = if MAX { f32::NEG_INFINITY } else { 0.0 };
@@ -177,6 +187,49 @@ unsafe fn pool<L: Lanes, const MAX: bool>(
                     column += 4;
                 }
             }
+        }
+    }
+}
+
+impl PoolShape {
+    /// Whether the windows are the squares of two by two of an image, all of them inside.
+    #[inline(always)]
+    fn is_halving(&self) -> bool {
+        let twos = [self.kernel_height, self.kernel_width, self.stride_y, self.stride_x];
+        twos == [2; 4]
+            && [self.dilation_y, self.dilation_x] == [1; 2]
+            && [self.pad_top, self.pad_left] == [0; 2]
+            && 2 * self.out_height <= self.height
+            && 2 * self.out_width <= self.width
+    }
+}
+
+/// The maximum or the mean of each square of two by two.
+#[inline(always)]
+unsafe fn halve<L: Lanes, const MAX: bool>(
+    x: *const f32,
+    y: *mut f32,
+    width: usize,
+    [out_height, out_width]: [usize; 2],
+) {
+    let fold = |a: L, b: L| if MAX { a.max(b) } else { a.add(b) };
+    for line in 0..out_height {
+        let mut column = 0;
+        while column < out_width {
+            let lanes = out_width - column;
+            unsafe {
+                let from = x.add(2 * (line * width + column));
+                // The sum of two rows, and of two columns: the order of the other windows.
+                let pair = |from: *const f32, lanes: usize| {
+                    fold(load_first::<L>(from, lanes), load_first::<L>(from.add(width), lanes))
+                };
+                let left = pair(from, 2 * lanes);
+                let right = if lanes > 2 { pair(from.add(4), 2 * lanes - 4) } else { left };
+                let value = fold(left.evens(right), left.odds(right));
+                let value = if MAX { value } else { value.div(L::splat(4.0)) };
+                store_first(value, y.add(line * out_width + column), lanes);
+            }
+            column += 4;
         }
     }
 }
@@ -361,7 +414,17 @@ mod tests {
             PoolShape { width: 30, out_width: 28, stride_x: 1, ..plain },
             PoolShape { width: 30, out_width: 10, kernel_width: 1, stride_x: 3, ..plain },
         ];
-        for shape in shapes {
+        let square = PoolShape { kernel_height: 2, kernel_width: 2, ..plain };
+        let halves = (1..=19)
+            .map(|width| PoolShape {
+                height: 7,
+                width,
+                out_height: 3,
+                out_width: width / 2,
+                ..square
+            })
+            .filter(|shape| shape.out_width > 0);
+        for shape in shapes.into_iter().chain(halves) {
             let planes = 3;
             let x = noise(planes * (shape.height * shape.width) as usize, 3);
             let n = planes * (shape.out_height * shape.out_width) as usize;

@@ -54,7 +54,7 @@ impl Convolution {
     /// Whether a gathered line is used often enough to pay for a native product: each costs some
     /// nanoseconds, whatever its length. 1×1 convolutions gather nothing.
     fn is_worth_gathering(&self) -> bool {
-        const USES: usize = 512;
+        const USES: usize = 64;
         let is_pointwise = self.kernel == [1, 1] && self.strides == [1, 1];
         is_pointwise || self.result[1] * (self.channels[1] / self.groups) >= USES
     }

@@ -1,12 +1,17 @@
 //! Convolutions of channel-first images: weights times gathered pixels.
 //!
 //! The pixels that an output pixel's window covers are a column; [`PANEL`] columns are a panel, which
-//! every output channel then multiplies. Small images lie side by side in the panels of one product.
+//! every output channel then multiplies. Small images lie side by side in the panels of one product;
+//! where they are many and their lines short, each is a column of its own ([`abreast`]), and where
+//! their lines are of a handy length, their borders are written out ([`padded`]).
 //!
 //! # Invariants
 //! - What lies outside an image is zero, and nothing outside it is read.
 //! - Gathering holds at most [`GATHERED`] numbers, or one panel of one channel's window.
 #![expect(unsafe_code, reason = "operands are addresses, which are checked here first")]
+
+mod abreast;
+mod padded;
 
 use std::ops::Range;
 
@@ -20,6 +25,7 @@ use crate::guest::Budget;
 const SMALL_IMAGE: usize = 512;
 
 /// The sizes of a convolution, in the order of the kernels' table.
+#[derive(Debug, Clone, Copy)]
 struct Sizes {
     channels_in: usize,
     image: [usize; 2],
@@ -78,6 +84,12 @@ impl Sizes {
         Err(trap("the groups of a convolution do not divide its channels"))
     }
 
+    /// Whether some size is 0 that makes others go on for ever, or for nothing.
+    fn is_empty(&self) -> bool {
+        let pairs = [self.image, self.result, self.kernel, self.strides];
+        self.channels_in == 0 || self.channels_out == 0 || pairs.as_flattened().contains(&0)
+    }
+
     fn taps(&self) -> usize {
         self.channels_in / self.groups * self.kernel[0] * self.kernel[1]
     }
@@ -129,6 +141,12 @@ pub(super) fn conv(
     let wide = |sizes: &[usize]| -> Vec<u64> { sizes.iter().map(|size| *size as u64).collect() };
     let taps_sizes = wide(&[s.channels_in / s.groups, s.kernel[0], s.kernel[1]]);
     let result_sizes = wide(&[s.channels_out, s.result[0], s.result[1]]);
+    if s.is_empty() {
+        return Err(trap("a convolution without a window, an image or a result"));
+    }
+    if rows == 0 {
+        return Ok(());
+    }
     work(&[&[rows], &taps_sizes[..], &result_sizes].concat())?;
     let taps = s.taps();
     if s.window() > GATHERED {
@@ -142,16 +160,22 @@ pub(super) fn conv(
     let y = field.write(&y);
     let (x, w, bias) = (field.read(&x), field.read(&w), field.read(&bias));
     let gathered = &mut field.budget.gathered;
-    if taps == 0 || s.result.contains(&0) || s.strides.contains(&0) {
-        return Err(trap("a convolution without a window or a result"));
-    }
-    let operands = Operands { x, w, bias, y, low, high };
+    let all = Operands { x, w, bias, y, low, high };
+    let rows = rows as usize;
+    let abreast = abreast::images(&s, rows);
+    let left = rows - abreast;
     // SAFETY: every place was checked, and `y` overlaps none of the others.
     unsafe {
-        if rows > 1 && s.fits_side_by_side() {
-            small_images(&s, rows as usize, operands, gathered);
+        if abreast > 0 {
+            abreast::run(&s, abreast, all, gathered);
+        }
+        let others = all.behind(&s, abreast);
+        if padded::fits(&s) {
+            padded::run(&s, left, others, gathered);
+        } else if left > 1 && s.fits_side_by_side() {
+            small_images(&s, left, others, gathered);
         } else {
-            large_images(&s, rows as usize, operands, gathered);
+            large_images(&s, left, others, gathered);
         }
     }
     Ok(())
@@ -166,6 +190,18 @@ struct Operands {
     y: *mut f32,
     low: f32,
     high: f32,
+}
+
+impl Operands {
+    /// Those of the images behind the first few.
+    ///
+    /// # Safety
+    /// There are as many.
+    unsafe fn behind(self, s: &Sizes, images: usize) -> Self {
+        let (image, result) =
+            (s.channels_in * s.image[0] * s.image[1], s.channels_out * s.pixels());
+        unsafe { Self { x: self.x.add(images * image), y: self.y.add(images * result), ..self } }
+    }
 }
 
 /// One image after another, as many pixels at a time as fit the cache.
@@ -359,6 +395,65 @@ fn split(s: &Sizes, place: usize, wanted: Range<usize>, pieces: &mut Vec<Piece>)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Sizes {
+        /// Windows of 3×3 about every pixel of a square image.
+        pub(super) fn square(channels_in: usize, channels_out: usize, side: usize) -> Self {
+            Self {
+                channels_in,
+                image: [side; 2],
+                channels_out,
+                result: [side; 2],
+                kernel: [3, 3],
+                strides: [1, 1],
+                dilations: [1, 1],
+                pads: [1, 1],
+                groups: 1,
+            }
+        }
+    }
+
+    type Run = unsafe fn(&Sizes, usize, Operands, &mut Vec<f32>);
+
+    fn convolved(s: &Sizes, rows: usize, run: Run) -> Vec<f32> {
+        let number = |at: usize| ((at * 7919 + 13) % 1009) as f32 / 1009.0 - 0.5;
+        let of = |count: usize| (0..count).map(number).collect::<Vec<f32>>();
+        let x = of(rows * s.channels_in * s.image[0] * s.image[1]);
+        let (w, bias) = (of(s.channels_out * s.taps()), of(s.channels_out));
+        let mut y = vec![f32::NAN; rows * s.channels_out * s.pixels()];
+        let (x, w, bias, to) = (x.as_ptr(), w.as_ptr(), bias.as_ptr(), y.as_mut_ptr());
+        let to = Operands { x, w, bias, y: to, low: 0.0, high: 1.0 };
+        // What an earlier call gathered is of no meaning.
+        let mut gathered = vec![7.0; 50_000];
+        // SAFETY: every operand has as many numbers as the sizes say.
+        unsafe { run(s, rows, to, &mut gathered) };
+        y
+    }
+
+    #[test]
+    fn images_abreast_side_by_side_or_padded_give_the_sums_of_one_after_another() {
+        let plain = Sizes::square(4, 6, 8);
+        let groups = Sizes { groups: 2, ..plain };
+        let down = Sizes { strides: [2, 1], result: [4, 8], ..plain };
+        let across = Sizes { strides: [2, 3], result: [4, 3], ..plain };
+        let holes = Sizes { dilations: [2, 1], pads: [2, 3], result: [8, 12], ..plain };
+        let narrow = Sizes { result: [8, 4], ..plain };
+        let point = Sizes { kernel: [1, 1], pads: [0, 0], ..plain };
+        let outside = Sizes { kernel: [1, 1], pads: [9, 9], result: [4, 4], ..plain };
+        for s in [plain, groups, down, across, holes, narrow, point, outside] {
+            for rows in [1, 12, 32, 45, 70] {
+                let expected = convolved(&s, rows, large_images);
+
+                assert!(expected.iter().any(|y| *y > 0.0) || s.pads == [9, 9]);
+                assert_eq!(convolved(&s, rows, small_images), expected, "{rows} of {s:?}");
+                assert_eq!(convolved(&s, rows, abreast::run), expected, "{rows} of {s:?}");
+                if padded::fits(&s) {
+                    assert_eq!(convolved(&s, rows, padded::run), expected, "{rows} of {s:?}");
+                }
+            }
+        }
+        assert!(padded::fits(&plain) && padded::fits(&outside) && !padded::fits(&across));
+    }
 
     #[test]
     fn a_convolution_gathers_the_borders_as_zeros() {

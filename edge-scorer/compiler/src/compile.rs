@@ -272,6 +272,15 @@ mod tests {
     }
 
     #[test]
+    fn what_adds_up_to_one_already_is_not_normalized() {
+        for name in ["iris_logistic", "iris_logistic_text"] {
+            let plan = compiled(name).plan;
+
+            assert!(plan.contains("Softmax") && !plan.contains("normalize_rows"), "{plan}");
+        }
+    }
+
+    #[test]
     fn text_labels_stay_text() {
         let signature = compiled("iris_logistic_text").signature;
 

@@ -235,6 +235,11 @@ impl Lowering<'_> {
             .ok_or_else(|| Refusal::because("it reads something that was not computed"))
     }
 
+    /// Whether rows of probabilities are behind `outlet`.
+    pub(crate) fn probabilities_at(&self, outlet: OutletId) -> bool {
+        ml::has_probabilities(self.model.node(outlet.node), outlet.slot)
+    }
+
     /// The constant behind `outlet`, if it is one.
     pub(crate) fn constant(&self, outlet: OutletId) -> Option<Arc<Tensor>> {
         match self.values.get(&outlet) {

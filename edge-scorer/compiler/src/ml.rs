@@ -89,6 +89,11 @@ pub(crate) trait Operator: Debug + Send + Sync + 'static {
         None
     }
 
+    /// Whether each row of its second output, the scores, adds up to 1 without any below 0.
+    fn scores_are_probabilities(&self) -> bool {
+        false
+    }
+
     /// Whether its first input is the list that labels are looked up in.
     fn looks_up_labels(&self) -> bool {
         false
@@ -204,6 +209,11 @@ pub(crate) fn lower(l: &mut Lowering<'_>, node: &TypedNode) -> Lowered {
     let Some(carried) = node.op_as::<Carried>() else { return Ok(None) };
     let values = carried.operator().lower(l, node)?;
     Ok(Some(carried.wanted(values)))
+}
+
+/// Whether an output of a node holds rows of probabilities.
+pub(crate) fn has_probabilities(node: &TypedNode, slot: usize) -> bool {
+    node.op_as::<Carried>().is_some_and(|carried| carried.has_probabilities_at(slot))
 }
 
 /// The operator that a node of the typed graph carries.

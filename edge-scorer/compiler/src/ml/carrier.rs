@@ -42,6 +42,11 @@ impl Carried {
         self.outputs.iter().filter_map(|index| values.get(*index).cloned()).collect()
     }
 
+    /// Whether an output holds rows of probabilities.
+    pub(crate) fn has_probabilities_at(&self, slot: usize) -> bool {
+        self.outputs.get(slot) == Some(&1) && self.operator.scores_are_probabilities()
+    }
+
     /// The facts of the outputs that the node has; `None` while a value is not known.
     fn facts(&self, inputs: &[Known]) -> TractResult<Option<Vec<Fact>>> {
         let Some(all) = self

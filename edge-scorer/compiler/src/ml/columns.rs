@@ -76,6 +76,9 @@ impl Operator for Scaler {
     }
 }
 
+/// The kernel's number of the sum of magnitudes.
+const SUM: i32 = 1;
+
 /// `ai.onnx.ml.Normalizer`.
 #[derive(Debug)]
 pub(super) struct Normalizer {
@@ -87,7 +90,7 @@ impl Operator for Normalizer {
     fn parse(node: &NodeProto) -> Result<Self, Fault> {
         let norm = match attributes::string(node, "norm", "MAX")?.as_str() {
             "MAX" => 0,
-            "L1" => 1,
+            "L1" => SUM,
             "L2" => 2,
             other => return Err(contradiction!("the norm `{other}` is unknown")),
         };
@@ -101,6 +104,10 @@ impl Operator for Normalizer {
 
     fn lower(&self, l: &mut Lowering<'_>, node: &TypedNode) -> Result<Vec<Value>, Refusal> {
         let columns = columns_of(l, node)?;
+        if self.norm == SUM && l.probabilities_at(node.inputs[0]) {
+            // Exporters put it behind every classifier: it would divide by 1, or what rounding left of it.
+            return Ok(vec![l.value(node.inputs[0])?]);
+        }
         let (x, rows, y) = (l.read_f32(node.inputs[0])?, rows_of(l, node)?, l.output(node, 0)?);
         let args =
             vec![x, Arg::Count(rows), Arg::count(columns), Arg::Int(self.norm), Arg::write(y)];

@@ -156,6 +156,14 @@ impl Operator for LinearClassifier {
     fn classes(&self) -> Option<Vec<shared::Label>> {
         Some(self.classes.labels())
     }
+
+    fn scores_are_probabilities(&self) -> bool {
+        match self.linear.targets() {
+            // The second class has what the first has not.
+            1 => self.post == PostTransform::Logistic,
+            _ => self.post == PostTransform::Softmax,
+        }
+    }
 }
 
 /// `ai.onnx.ml.LinearRegressor`.

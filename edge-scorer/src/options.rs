@@ -502,16 +502,15 @@ impl Settings {
         if self.registry.is_none() && (self.registry_user.is_some() || self.registry_plain_http) {
             return usage("registry-user and registry-plain-http say nothing without registry");
         }
-        if let Some(url) = &self.public_url {
-            let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-            let host = rest.map(|rest| rest.trim_end_matches('/'));
-            if !host
-                .is_some_and(|host| !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ']))
-            {
-                return usage(
-                    "public-url has the form https://host[:port], without a path or credentials",
-                );
-            }
+        if self.public_url.as_deref().is_some_and(|url| !is_origin(url)) {
+            return usage(
+                "public-url has the form https://host[:port], without a path or credentials",
+            );
+        }
+        if self.cors_origin.iter().any(|origin| !is_origin(origin)) {
+            return usage(
+                "cors-origin has the form https://host[:port], as browsers send it, without a path",
+            );
         }
         Ok(())
     }
@@ -524,4 +523,11 @@ impl Settings {
     pub(crate) fn uses_tls(&self) -> bool {
         self.tls_self_signed || self.tls_cert.is_some()
     }
+}
+
+/// Scheme and host, perhaps with a port, and nothing behind them but a slash.
+fn is_origin(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let host = rest.map(|rest| rest.trim_end_matches('/'));
+    host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ', '*']))
 }

@@ -80,7 +80,11 @@ async fn serve(settings: &Settings, terminal: Terminal) -> Result<(), Failure> {
             settings.data.display()
         ));
     }
-    files::replace(&settings.data.join(ENDPOINT_FILE), endpoint.as_bytes(), 0o644)?;
+    // A certificate names the public host; without one, this machine needs no way around.
+    let near =
+        if settings.uses_tls() { endpoint.clone() } else { local_endpoint(address, settings) };
+    let reached = format!("{endpoint}\n{near}\n");
+    files::replace(&settings.data.join(ENDPOINT_FILE), reached.as_bytes(), 0o644)?;
 
     let tls = tls_choice(settings, address)?;
     let config = api_config(settings, address, proxies);
@@ -309,9 +313,14 @@ pub(crate) fn sign_in_link(endpoint: &str, token: &str) -> String {
     format!("{endpoint}{}#{token}", paths::SIGN_IN)
 }
 
-/// Where the server of a data folder was last reached.
+/// Where people reached the server of a data folder last.
 pub(crate) fn last_endpoint(data: &Path) -> Option<String> {
-    fs::read_to_string(data.join(ENDPOINT_FILE)).ok().map(|text| text.trim().to_owned())
+    Some(fs::read_to_string(data.join(ENDPOINT_FILE)).ok()?.lines().next()?.to_owned())
+}
+
+/// Where programs on the same machine reached it last.
+pub(crate) fn last_near_endpoint(data: &Path) -> Option<String> {
+    Some(fs::read_to_string(data.join(ENDPOINT_FILE)).ok()?.lines().last()?.to_owned())
 }
 
 async fn announce(

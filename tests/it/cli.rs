@@ -202,6 +202,8 @@ fn what_cannot_be_meant_ends_with_2() {
         vec!["compile", "model.onnx", "--check", "-o", "model.wasm"],
         vec!["serve", "--listen", "nowhere"],
         vec!["serve", "--config", "no-such.toml"],
+        vec!["serve", "--cors-origin", "app.example"],
+        vec!["serve", "--cors-origin", "https://app.example/path"],
         vec!["deploy", &module, "--name", "Not A Name"],
         vec!["admin", "sign-in-link", "--data", "no-such-folder"],
     ] {

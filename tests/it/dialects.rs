@@ -259,6 +259,12 @@ async fn a_token_scores_with_the_role_scorer_and_sees_nothing_else() {
     till.get("/v2/models/iris").await.expect(200);
     till.get("/api/v1/service/iris/swagger.json").await.expect(200);
     till.get(&paths::versioned(&till.account.services())).await.expect(403);
+    let listed = till.get("/subscriptions?api-version=2019-11-01").await.expect(200).value();
+    assert_eq!(listed["value"], json!([]));
+    for path in [scope.clone(), format!("{scope}/resourceGroups")] {
+        till.get(&format!("{path}?api-version=2019-11-01")).await.expect(404);
+        owner.get(&format!("{path}?api-version=2019-11-01")).await.expect(200);
+    }
 }
 
 #[tokio::test]

@@ -133,6 +133,13 @@ async fn a_services_log_tells_what_became_of_it_and_which_calls_failed() {
     let accepted = client.put(&path, &stopped).await.expect(202);
     client.finished(&accepted).await;
     client.score("adder", key, &rows(1.0)).await.expect(503);
+    // Who asks before calling is told so too.
+    for path in ["/v2/models/adder/ready", "/v2/models/adder/versions/1/ready"] {
+        let refusal = client.get(path).await.expect(503).value();
+        assert!(refusal["error"].as_str().unwrap().contains("no replicas"), "{path}: {refusal}");
+    }
+    let asked = client.get("/api/v1/service/adder/").await.expect(503).value();
+    assert_eq!(asked["code"], "ServiceStopped", "{asked}");
 
     let lines: Vec<LogEntry> = part(&client, "logs").await;
     let levels: Vec<LogLevel> = lines.iter().map(|line| line.level).collect();

@@ -93,6 +93,24 @@ async fn an_update_expires_the_old_deployment() {
     assert_eq!(serving[0].image_id, words.id);
 }
 
+#[tokio::test]
+async fn a_deleted_image_is_served_no_more_as_an_earlier_version() {
+    let edge = Edge::start();
+    let client = edge.client().await;
+    let published = client.publish("iris", &fixtures::onnx("iris_logistic")).await;
+    let operation = client.pack("iris", published.image.manifest.as_ref().unwrap()).await;
+    let second: Image = client.made(&operation).await;
+    switch(&client, &published.service, &second).await;
+    switch(&client, &published.service, &published.image).await;
+    client.get("/v2/models/iris/versions/2/ready").await.expect(200);
+
+    client.delete(&paths::versioned(&client.account.image(second.id))).await.expect(200);
+
+    client.get("/v2/models/iris/versions/2/ready").await.expect(404);
+    let left = client.get("/v2/models/iris").await.expect(200).value();
+    assert_eq!(left["versions"], json!(["1"]));
+}
+
 async fn switch(client: &Client, service: &Service, image: &Image) -> Service {
     let path = client.account.service(&service.id.to_string());
     let answer = client.put(&paths::versioned(&path), &json!({ "imageId": image.id })).await;

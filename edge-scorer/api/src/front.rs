@@ -226,6 +226,10 @@ impl Inner {
         started: Instant,
         traceparent: Option<&str>,
     ) {
+        // A balancer that asks whether a stopped service is back would fill its log.
+        if *method == Method::GET && response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            return;
+        }
         let Some(service) = service_in(path).and_then(|name| self.api.control.routes().find(name))
         else {
             return;

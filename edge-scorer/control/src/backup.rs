@@ -210,6 +210,20 @@ pub async fn restore(
     if occupied {
         return Err(BackupError::NotEmpty(data.to_owned()));
     }
+    let is_new = !data.exists();
+    let restored = restore_into(file, data, master_key).await;
+    if restored.is_err() && is_new {
+        // Only if nothing is in it.
+        let _ = fs::remove_dir(data);
+    }
+    restored
+}
+
+async fn restore_into(
+    file: &Path,
+    data: &Path,
+    master_key: Option<&Path>,
+) -> Result<BackupSummary, BackupError> {
     private_folder(data).map_err(at(data))?;
     let making = tempfile::Builder::new().prefix(".restore-").tempdir_in(data).map_err(at(data))?;
     let summary = unpack(file, making.path())?;
@@ -219,20 +233,25 @@ pub async fn restore(
     if let Some(missing) = named.iter().find(|sha256| !path(sha256).is_file()) {
         return Err(BackupError::BlobMissing(missing.clone()));
     }
-    let key = master_key_path(data);
+    let (own, copied) = (master_key_path(data), master_key_path(making.path()));
     if let Some(given) = master_key {
         let bytes = fs::read(given).map_err(at(given))?;
-        let mut out = tempfile::NamedTempFile::new_in(data).map_err(at(&key))?;
-        out.write_all(&bytes).map_err(at(&key))?;
-        out.as_file().sync_all().map_err(at(&key))?;
-        out.persist(&key).map_err(|error| at(&key)(error.error))?;
+        let mut out = tempfile::NamedTempFile::new_in(making.path()).map_err(at(&copied))?;
+        out.write_all(&bytes).map_err(at(&copied))?;
+        out.as_file().sync_all().map_err(at(&copied))?;
+        out.persist(&copied).map_err(|error| at(&copied)(error.error))?;
     }
+    // As the caller knows it, and where it is.
+    let (known, key) = master_key.map_or((&*own, &own), |given| (given, &copied));
     if key.is_file() {
         let sealed = Store::key_check(&making.path().join(STORE)).await?;
-        let opened = Vault::open(&key, false)?.open_sealed("key-check", &sealed);
+        let opened = Vault::open(key, false)?.open_sealed("key-check", &sealed);
         if opened.ok().as_deref() != Some(KEY_CHECK.as_bytes()) {
-            return Err(OpenError::MasterKeyWrong(key).into());
+            return Err(OpenError::MasterKeyWrong(known.to_owned()).into());
         }
+    }
+    if copied.is_file() {
+        fs::rename(&copied, &own).map_err(at(&own))?;
     }
     // The store last: without it the folder counts as empty.
     for part in ["blobs", "logs", STORE] {

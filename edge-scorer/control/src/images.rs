@@ -276,6 +276,7 @@ impl Control {
         .await?;
         write.commit().await?;
         let Some(row) = deleted else { return Ok(false) };
+        self.inner.routes.withdraw(image_id);
         for operation in unfinished {
             self.inner.runner.cancel(operation.parse().map_err(ControlError::internal)?);
         }

@@ -7,7 +7,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, RwLock, Weak},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use engine::{Engine, Scorer, ScorerLimits, Tensor, Trust};
@@ -57,6 +60,15 @@ impl Routes {
         table.insert(served.public_name.clone(), served);
     }
 
+    /// A deleted image is served no more as an earlier version.
+    pub(crate) fn withdraw(&self, image_id: ImageId) {
+        for service in self.all() {
+            for module in service.modules.iter().filter(|module| module.image_id == image_id) {
+                module.withdrawn.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
     pub(crate) fn remove(&self, public_name: &str) {
         self.table.write().unwrap_or_else(PoisonError::into_inner).remove(public_name);
     }
@@ -95,6 +107,8 @@ pub(crate) struct ServedModule {
     pub(crate) limits: ScorerLimits,
     pub(crate) loader: Arc<Loader>,
     pub(crate) scorer: OnceCell<Arc<Scorer>>,
+    /// Its image is deleted.
+    pub(crate) withdrawn: AtomicBool,
 }
 
 /// What it takes to load a module. Services that serve the same module with the same memory share
@@ -161,6 +175,11 @@ impl ServedService {
         self.watch.note(call);
     }
 
+    /// Whether every call is refused until somebody gives it replicas.
+    pub fn is_stopped(&self) -> bool {
+        self.slots.count() == 0 && !self.effect.wakes()
+    }
+
     /// Slots at this moment.
     pub fn replicas(&self) -> u32 {
         self.slots.count()
@@ -176,7 +195,8 @@ impl ServedService {
 
     /// The scorer of an earlier version that this service served, by the image's version.
     pub async fn scorer_of(&self, version: u64) -> Result<Arc<Scorer>, ControlError> {
-        let module = self.modules.iter().find(|module| module.version == version);
+        let mut left = self.modules.iter().filter(|module| !module.is_withdrawn());
+        let module = left.find(|module| module.version == version);
         match module {
             Some(module) => module.scorer().await,
             None => Err(ControlError::not_found(
@@ -189,7 +209,7 @@ impl ServedService {
     /// The versions that it serves or served, the current one first.
     pub fn versions(&self) -> Vec<u64> {
         let mut versions = Vec::with_capacity(self.modules.len());
-        for module in &self.modules {
+        for module in self.modules.iter().filter(|module| !module.is_withdrawn()) {
             if !versions.contains(&module.version) {
                 versions.push(module.version);
             }
@@ -199,6 +219,10 @@ impl ServedService {
 }
 
 impl ServedModule {
+    fn is_withdrawn(&self) -> bool {
+        self.withdrawn.load(Ordering::Relaxed)
+    }
+
     pub(crate) async fn scorer(&self) -> Result<Arc<Scorer>, ControlError> {
         let load = || self.loader.load(&self.sha256, self.compiled_here, &self.limits);
         self.scorer.get_or_try_init(load).await.cloned()

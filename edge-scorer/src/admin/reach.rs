@@ -20,7 +20,7 @@ pub(super) async fn client(arguments: &ServerArguments) -> Result<Client, Failur
     let credentials = credentials(arguments, bootstrap.as_ref());
     let known = bootstrap.map(|bootstrap| bootstrap.endpoint);
     let server =
-        arguments.server.clone().or(known).or_else(|| serve::last_endpoint(&arguments.data));
+        arguments.server.clone().or(known).or_else(|| serve::last_near_endpoint(&arguments.data));
     let Some(server) = server else {
         return Err(Failure::new(
             Exit::Usage,

@@ -10,7 +10,7 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use control::{Call, ServedService, Stage};
+use control::{AdmissionError, Call, ServedService, Stage};
 use engine::Scorer;
 use hyper::{
     HeaderMap, StatusCode,
@@ -102,7 +102,10 @@ async fn metadata(State(api): State<Api>, request: Request) -> Result<Json<Value
 }
 
 async fn ready(State(api): State<Api>, request: Request) -> Result<StatusCode, ApiError> {
-    Model::enter(&api, &mut request.into_parts().0).await?;
+    let model = Model::enter(&api, &mut request.into_parts().0).await?;
+    if model.service.is_stopped() {
+        return Err(AdmissionError::Stopped.into());
+    }
     Ok(StatusCode::OK)
 }
 

@@ -7,7 +7,7 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use control::{Call, ServedService, Stage};
+use control::{AdmissionError, Call, ServedService, Stage};
 use hyper::header::{self, HeaderValue};
 use serde::Deserialize;
 
@@ -133,11 +133,13 @@ async fn answer_call(
     encoding::answer(&parts.headers, media, answer).await
 }
 
-/// `"Healthy"`: the service exists and its caller may call it.
+/// `"Healthy"`: the service exists, its caller may call it, and it would answer.
 async fn health(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
     let (mut parts, _) = request.into_parts();
     let Segments(Name { name }) = Segments::from_request_parts(&mut parts, &api).await?;
-    caller::enter(&api, &name, &mut parts).await?;
+    if caller::enter(&api, &name, &mut parts).await?.is_stopped() {
+        return Err(AdmissionError::Stopped.into());
+    }
     Ok(json(b"\"Healthy\"".to_vec()))
 }
 

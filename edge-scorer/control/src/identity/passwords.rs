@@ -118,7 +118,7 @@ fn validate(password: &str, name: &str) -> Result<(), ControlError> {
     if !LENGTHS.contains(&length) {
         return Err(ControlError::invalid(
             format!("a password has {} to {} characters", LENGTHS.start(), LENGTHS.end()),
-            "Choose a longer password; a few random words do well.",
+            "Choose a password of such a length; a few random words do well.",
         ));
     }
     let first = password.chars().next();

@@ -167,9 +167,10 @@ impl Principal {
             .collect()
     }
 
-    /// Whether there is a role at `scope`, above it or below it.
+    /// Whether a role at `scope`, above it or below it lets read; who may only score sees nothing.
     pub(crate) fn knows_of(&self, scope: &Scope) -> bool {
-        self.identity.roles.iter().any(|(at, _)| at.covers(scope) || scope.covers(at))
+        let sees = |at: &Scope| at.covers(scope) || scope.covers(at);
+        self.identity.roles.iter().any(|(at, role)| Action::Read.allowed_to(role.role) && sees(at))
     }
 
     /// Whether a role at `scope` or above it allows `action`.

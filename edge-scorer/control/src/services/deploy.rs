@@ -1,7 +1,10 @@
 //! Makes what a service wants so: loads the module beside the one that serves, tries it, and only
 //! then puts it in its place.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use engine::{ScoreError, ScorerLimits};
 use futures::TryStreamExt as _;
@@ -290,6 +293,7 @@ impl Control {
                 },
                 loader: Arc::clone(&self.inner.loader),
                 scorer: OnceCell::new(),
+                withdrawn: AtomicBool::new(false),
             })
         };
         modules.into_iter().map(served).collect()

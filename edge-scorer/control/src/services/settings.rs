@@ -156,6 +156,7 @@ impl Settings {
         let target_percent = scaler.target_utilization.unwrap_or(70);
         at_least("autoScaler.maxReplicas", most, 1)?;
         at_least("autoScaler.refreshPeriodInSeconds", period_seconds, 1)?;
+        at_least("autoScaler.targetUtilization", target_percent, 1)?;
         at_most("autoScaler.targetUtilization", target_percent, 100)?;
         at_most("autoScaler.maxReplicas", most, REPLICAS)?;
         if least > most {

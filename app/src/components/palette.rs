@@ -46,10 +46,12 @@ pub(crate) fn Palette(
             element.close();
         }
     });
+    // The dialog closes at once, and says so a little later: until then `open` is behind it.
+    let is_shown = move || dialog.get_untracked().is_some_and(|dialog| dialog.open());
     let shortcut = window_event_listener(leptos::ev::keydown, move |event| {
         if event.key().eq_ignore_ascii_case("k") && (event.ctrl_key() || event.meta_key()) {
             event.prevent_default();
-            open.update(|open| *open = !*open);
+            open.set(!is_shown());
         }
     });
     on_cleanup(move || shortcut.remove());
@@ -99,7 +101,7 @@ pub(crate) fn Palette(
             class="dialog palette"
             node_ref=dialog
             aria-label=t().palette
-            on:close=move |_| open.set(false)
+            on:close=move |_| open.set(is_shown())
         >
             <div class="palette-field">
                 <Icon glyph=Glyph::Search />

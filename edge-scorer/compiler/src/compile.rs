@@ -11,7 +11,7 @@ use crate::graph;
 use crate::import::{self, Batch, Imported};
 use crate::lower::{self, Refused};
 use crate::operators;
-use crate::plan::{self, Plan, Planner, Step};
+use crate::plan::{self, Plan, Planner};
 use crate::signature;
 use crate::{Compiled, Options};
 
@@ -119,11 +119,13 @@ fn statically(proto: ModelProto, source: String, options: &Options) -> Result<Co
     }
     let text = plan::print(&plan, &placement);
     let wasm = emit::emit(&plan, &placement, &signature, &text, options.marks)?;
-    let origin_of = |shown: &Vec<(String, u32)>| {
-        let named = |step: &Step| origin(shown.iter().map(|(n, at)| (n.as_str(), *at)), &step.node);
-        plan.steps.iter().map(named).collect()
+    let steps = match &shown {
+        Some(shown) => {
+            let named = || shown.iter().map(|(name, place)| (name.as_str(), *place));
+            plan.steps.iter().map(|step| origin(named(), &step.node)).collect()
+        }
+        None => Vec::new(),
     };
-    let steps = shown.as_ref().map(origin_of).unwrap_or_default();
     Ok(Compiled { wasm, signature, plan: text, steps })
 }
 

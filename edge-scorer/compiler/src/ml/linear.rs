@@ -158,9 +158,9 @@ impl Operator for LinearClassifier {
     }
 
     fn scores_are_probabilities(&self) -> bool {
-        match self.linear.targets() {
+        match (self.linear.targets(), self.classes.len()) {
             // The second class has what the first has not.
-            1 => self.post == PostTransform::Logistic,
+            (1, 2) => self.post == PostTransform::Logistic,
             _ => self.post == PostTransform::Softmax,
         }
     }
@@ -212,5 +212,31 @@ impl Operator for LinearRegressor {
         let cost = targets as f64 * self.post.cost_ns();
         l.planner.call("scores_regression", args, format!("{:?}", self.post), cost);
         Ok(vec![Value::Tensor(y)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tract_onnx::pb::AttributeProto;
+
+    use super::*;
+
+    #[test]
+    fn scores_are_probabilities_only_where_they_add_up_to_one() {
+        let named = |name: &str| AttributeProto { name: name.to_owned(), ..Default::default() };
+        let of = |classes: i64, targets: usize, post: &str| {
+            let attribute = vec![
+                AttributeProto { ints: (0..classes).collect(), ..named("classlabels_ints") },
+                AttributeProto { floats: vec![1.0; targets], ..named("coefficients") },
+                AttributeProto { floats: vec![0.0; targets], ..named("intercepts") },
+                AttributeProto { s: post.into(), ..named("post_transform") },
+            ];
+            let node = NodeProto { attribute, ..NodeProto::default() };
+            LinearClassifier::parse(&node).unwrap().scores_are_probabilities()
+        };
+
+        assert!(of(2, 1, "LOGISTIC") && of(2, 2, "SOFTMAX") && of(3, 3, "SOFTMAX"));
+        assert!(!of(1, 1, "LOGISTIC") && !of(3, 3, "LOGISTIC") && !of(2, 1, "SOFTMAX"));
+        assert!(!of(2, 1, "NONE") && !of(3, 3, "SOFTMAX_ZERO"));
     }
 }
